@@ -1,0 +1,1529 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * KUnit tests for fbdev's deferred I/O.
+ *
+ * The tests open and map mock framebuffers of each kind of memory through the
+ * framebuffer character device, take real page faults on the mappings, and
+ * judge by what the driver's callback received and by the state of the PTEs.
+ *
+ * The delay of the mock devices is so long that the worker runs when a test
+ * says so, unless the test is about the delay.
+ */
+
+#include <kunit/test.h>
+#include <linux/cred.h>
+#include <linux/dcache.h>
+#include <linux/delay.h>
+#include <linux/fb.h>
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/fs_context.h>
+#include <linux/jiffies.h>
+#include <linux/kdev_t.h>
+#include <linux/major.h>
+#include <linux/mm.h>
+#include <linux/mman.h>
+#include <linux/module.h>
+#include <linux/mount.h>
+#include <linux/panic.h>
+#include <linux/pseudo_fs.h>
+#include <linux/rmap.h>
+#include <linux/sizes.h>
+#include <linux/slab.h>
+#include <linux/sort.h>
+#include <linux/vmalloc.h>
+#include <linux/workqueue.h>
+
+#include "fault_kunit.h"
+#include "fb_defio_mock.h"
+
+#define FB_DEFIO_TEST_MAGIC	0x66626b75	/* "fbku" */
+
+#define FB_DEFIO_TEST_DELAY_MS	(60 * MSEC_PER_SEC)
+/* How long to wait for what other threads do at once on an idle machine. */
+#define FB_DEFIO_TEST_WAIT_MS	(20 * MSEC_PER_SEC)
+
+#define FB_DEFIO_TEST_SAMPLES	5
+
+#define PROT_RDWR		(PROT_READ | PROT_WRITE)
+
+/*
+ * Memory
+ */
+
+enum fb_defio_test_kind {
+	FB_DEFIO_TEST_VMALLOC,
+	FB_DEFIO_TEST_GET_PAGE,
+	FB_DEFIO_TEST_ALLOC_PAGES_SMALL,
+	FB_DEFIO_TEST_ALLOC_PAGES_LARGE,
+	FB_DEFIO_TEST_ALLOC_PAGES_MAX,
+	FB_DEFIO_TEST_FREE_PAGES,
+	FB_DEFIO_TEST_KMALLOC,
+	FB_DEFIO_TEST_CMA,
+};
+
+static const struct {
+	const char *desc;
+	enum fb_defio_mock_mem mem;
+	unsigned long npages;
+} fb_defio_test_kinds[] = {
+	[FB_DEFIO_TEST_VMALLOC] = { "vmalloc", FB_DEFIO_MOCK_VMALLOC, 24 },
+	[FB_DEFIO_TEST_GET_PAGE] = { "get_page", FB_DEFIO_MOCK_GET_PAGE, 24 },
+	[FB_DEFIO_TEST_ALLOC_PAGES_SMALL] = {
+		"alloc_pages, order 0", FB_DEFIO_MOCK_ALLOC_PAGES, 1
+	},
+	[FB_DEFIO_TEST_ALLOC_PAGES_LARGE] = {
+		"alloc_pages, order 9", FB_DEFIO_MOCK_ALLOC_PAGES, 1 << 9
+	},
+	[FB_DEFIO_TEST_ALLOC_PAGES_MAX] = {
+		"alloc_pages, order MAX_PAGE_ORDER", FB_DEFIO_MOCK_ALLOC_PAGES,
+		1 << MAX_PAGE_ORDER
+	},
+	[FB_DEFIO_TEST_FREE_PAGES] = {
+		"__get_free_pages", FB_DEFIO_MOCK_FREE_PAGES, 1 << 4
+	},
+	[FB_DEFIO_TEST_KMALLOC] = { "kmalloc", FB_DEFIO_MOCK_KMALLOC, 1 },
+	/* Too large for the page allocator, so it has to come from CMA. */
+	[FB_DEFIO_TEST_CMA] = {
+		"dma_alloc_pages, CMA", FB_DEFIO_MOCK_DMA_PAGES, (1 << MAX_PAGE_ORDER) + 3
+	},
+};
+
+static const enum fb_defio_test_kind fb_defio_test_all[] = {
+	FB_DEFIO_TEST_VMALLOC,
+	FB_DEFIO_TEST_GET_PAGE,
+	FB_DEFIO_TEST_ALLOC_PAGES_SMALL,
+	FB_DEFIO_TEST_ALLOC_PAGES_LARGE,
+	FB_DEFIO_TEST_ALLOC_PAGES_MAX,
+	FB_DEFIO_TEST_FREE_PAGES,
+	FB_DEFIO_TEST_KMALLOC,
+	FB_DEFIO_TEST_CMA,
+};
+
+/* Those with FBINFO_KMEMFB. */
+static const enum fb_defio_test_kind fb_defio_test_contiguous[] = {
+	FB_DEFIO_TEST_ALLOC_PAGES_SMALL,
+	FB_DEFIO_TEST_ALLOC_PAGES_LARGE,
+	FB_DEFIO_TEST_ALLOC_PAGES_MAX,
+	FB_DEFIO_TEST_FREE_PAGES,
+	FB_DEFIO_TEST_KMALLOC,
+	FB_DEFIO_TEST_CMA,
+};
+
+static void fb_defio_test_get_desc(const enum fb_defio_test_kind *kind, char *desc)
+{
+	strscpy(desc, fb_defio_test_kinds[*kind].desc, KUNIT_PARAM_DESC_SIZE);
+}
+
+KUNIT_ARRAY_PARAM(fb_defio_test_all, fb_defio_test_all, fb_defio_test_get_desc);
+KUNIT_ARRAY_PARAM(fb_defio_test_contiguous, fb_defio_test_contiguous, fb_defio_test_get_desc);
+
+/*
+ * Device nodes
+ *
+ * Built-in suites run before there is a /dev. Each open goes through a node of
+ * its own, on a file system of our own, to the driver of the character device.
+ */
+
+static struct vfsmount *fb_defio_test_mnt;
+
+static int fb_defio_test_init_fs_context(struct fs_context *fc)
+{
+	return init_pseudo(fc, FB_DEFIO_TEST_MAGIC) ? 0 : -ENOMEM;
+}
+
+static struct file_system_type fb_defio_test_fs_type = {
+	.name		 = "fb_defio_kunit",
+	.owner		 = THIS_MODULE,
+	.init_fs_context = fb_defio_test_init_fs_context,
+	.kill_sb	 = kill_anon_super,
+};
+
+static int fb_defio_test_suite_init(struct kunit_suite *suite)
+{
+	fb_defio_test_mnt = kern_mount(&fb_defio_test_fs_type);
+
+	return PTR_ERR_OR_ZERO(fb_defio_test_mnt);
+}
+
+static void fb_defio_test_suite_exit(struct kunit_suite *suite)
+{
+	if (!IS_ERR(fb_defio_test_mnt))
+		kern_unmount(fb_defio_test_mnt);
+}
+
+/* Opens a device node for framebuffer @node that nobody else has. */
+static struct file *fb_defio_test_do_open(int node, int flags)
+{
+	struct path path = { .mnt = fb_defio_test_mnt };
+	struct inode *inode;
+	struct file *file;
+
+	inode = alloc_anon_inode(fb_defio_test_mnt->mnt_sb);
+	if (IS_ERR(inode))
+		return ERR_CAST(inode);
+	init_special_inode(inode, S_IFCHR | 0600, MKDEV(FB_MAJOR, node));
+
+	path.dentry = d_obtain_alias(inode); /* takes the inode, on errors, too */
+	if (IS_ERR(path.dentry))
+		return ERR_CAST(path.dentry);
+
+	file = dentry_open(&path, flags, current_cred());
+	dput(path.dentry); /* from here on, an open node that has been unlinked */
+
+	return file;
+}
+
+/* Closes now. fput() of a kernel thread would do so some time later. */
+KUNIT_DEFINE_ACTION_WRAPPER(fb_defio_test_fput, __fput_sync, struct file *);
+
+static struct file *fb_defio_test_open(struct kunit *test, int node, int flags)
+{
+	struct file *file = fb_defio_test_do_open(node, flags);
+
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, file);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, fb_defio_test_fput, file), 0);
+
+	return file;
+}
+
+static void fb_defio_test_close(struct kunit *test, struct file *file)
+{
+	kunit_release_action(test, fb_defio_test_fput, file);
+}
+
+/*
+ * Fixture
+ */
+
+struct fb_defio_test {
+	struct fb_defio_mock *mock;
+	struct fb_info *info;
+	struct file *file;	/* open for reading and writing */
+	bool contiguous;
+	unsigned long npages;
+
+	/* pages to test with, of which there are not too many: both ends, the middle */
+	unsigned long samples[FB_DEFIO_TEST_SAMPLES];
+	unsigned int nsamples;
+};
+
+KUNIT_DEFINE_ACTION_WRAPPER(fb_defio_test_delete, fb_defio_mock_delete,
+			    struct fb_defio_mock *);
+
+static void fb_defio_test_add_sample(struct fb_defio_test *ctx, unsigned long page)
+{
+	if (!ctx->nsamples || ctx->samples[ctx->nsamples - 1] < page)
+		ctx->samples[ctx->nsamples++] = page;
+}
+
+static void fb_defio_test_pick_samples(struct fb_defio_test *ctx)
+{
+	unsigned long npages = ctx->npages;
+
+	fb_defio_test_add_sample(ctx, 0);
+	if (npages > 1) {
+		fb_defio_test_add_sample(ctx, 1);
+		fb_defio_test_add_sample(ctx, npages / 2);
+		fb_defio_test_add_sample(ctx, npages - 2);
+		fb_defio_test_add_sample(ctx, npages - 1);
+	}
+}
+
+/*
+ * Makes a device with the memory of the test's parameter. What @params leaves
+ * open gets what suits most tests.
+ */
+static struct fb_defio_test *fb_defio_test_create(struct kunit *test,
+						  struct fb_defio_mock_params params)
+{
+	enum fb_defio_test_kind kind = *(const enum fb_defio_test_kind *)test->param_value;
+	struct fb_defio_test *ctx = kunit_kzalloc(test, sizeof(*ctx), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, ctx);
+	params.mem = fb_defio_test_kinds[kind].mem;
+	if (!params.len)
+		params.len = fb_defio_test_kinds[kind].npages << PAGE_SHIFT;
+	if (!params.delay_ms)
+		params.delay_ms = FB_DEFIO_TEST_DELAY_MS;
+
+	ctx->mock = fb_defio_mock_create(&params);
+	if (kind == FB_DEFIO_TEST_CMA && PTR_ERR(ctx->mock) == -ENOMEM)
+		kunit_skip(test, "no CMA, add cma=64M to the kernel's command line");
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, ctx->mock);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, fb_defio_test_delete, ctx->mock),
+			0);
+
+	ctx->info = fb_defio_mock_info(ctx->mock);
+	ctx->contiguous = ctx->info->flags & FBINFO_KMEMFB;
+	ctx->npages = PFN_UP(params.len);
+	fb_defio_test_pick_samples(ctx);
+
+	return ctx;
+}
+
+static struct fb_defio_test *fb_defio_test_setup(struct kunit *test,
+						 struct fb_defio_mock_params params)
+{
+	struct fb_defio_test *ctx = fb_defio_test_create(test, params);
+
+	ctx->file = fb_defio_test_open(test, ctx->info->node, O_RDWR);
+
+	return ctx;
+}
+
+#define fb_defio_test_setup(test, ...) \
+	fb_defio_test_setup(test, (struct fb_defio_mock_params){ __VA_ARGS__ })
+
+static unsigned long fb_defio_test_len(struct kunit *test)
+{
+	return fb_defio_test_kinds[*(const enum fb_defio_test_kind *)test->param_value].npages <<
+	       PAGE_SHIFT;
+}
+
+/* Maps a part of a framebuffer. */
+static unsigned long fb_defio_test_map(struct kunit *test, struct file *file,
+				       unsigned long pgoff, unsigned long npages,
+				       unsigned long prot)
+{
+	unsigned long addr = fault_kunit_mmap(test, file, pgoff, npages, prot, MAP_SHARED);
+
+	KUNIT_ASSERT_FALSE(test, IS_ERR_VALUE(addr));
+
+	return addr;
+}
+
+static unsigned long fb_defio_test_map_all(struct kunit *test, struct fb_defio_test *ctx)
+{
+	return fb_defio_test_map(test, ctx->file, 0, ctx->npages, PROT_RDWR);
+}
+
+static void fb_defio_test_unmap_all(struct kunit *test, struct fb_defio_test *ctx,
+				    unsigned long addr)
+{
+	KUNIT_ASSERT_EQ(test, vm_munmap(addr, ctx->npages << PAGE_SHIFT), 0);
+}
+
+/* Runs the worker now, whether or not something is dirty. */
+static void fb_defio_test_flush(struct fb_defio_test *ctx)
+{
+	schedule_delayed_work(&ctx->info->deferred_work, 0);
+	flush_delayed_work(&ctx->info->deferred_work);
+}
+
+static struct fb_defio_mock_stats fb_defio_test_stats(struct fb_defio_test *ctx)
+{
+	struct fb_defio_mock_stats stats;
+
+	fb_defio_mock_get_stats(ctx->mock, &stats);
+
+	return stats;
+}
+
+/* Byte @offset of the driver's view of the framebuffer. */
+static u8 *fb_defio_test_pixel(struct fb_defio_test *ctx, unsigned long offset)
+{
+	return (u8 *)ctx->info->screen_buffer + offset;
+}
+
+/* Writes @value + i to the i-th sample of a mapping of the whole framebuffer. */
+static void fb_defio_test_write_samples(struct kunit *test, struct fb_defio_test *ctx,
+					unsigned long addr, u8 value, long faults)
+{
+	unsigned int i;
+
+	for (i = 0; i < ctx->nsamples; i++) {
+		unsigned long offset = ctx->samples[i] << PAGE_SHIFT;
+
+		KUNIT_ASSERT_EQ(test, fault_kunit_write(addr + offset, value + i), faults);
+		KUNIT_EXPECT_EQ(test, *fb_defio_test_pixel(ctx, offset), (u8)(value + i));
+	}
+}
+
+static void fb_defio_test_expect_samples(struct kunit *test, struct fb_defio_test *ctx,
+					 unsigned long addr, bool writable)
+{
+	unsigned int i;
+
+	for (i = 0; i < ctx->nsamples; i++) {
+		unsigned long pos = addr + (ctx->samples[i] << PAGE_SHIFT);
+
+		KUNIT_EXPECT_TRUE(test, fault_kunit_present(pos));
+		KUNIT_EXPECT_EQ(test, fault_kunit_writable(pos), writable);
+	}
+}
+
+static int fb_defio_test_cmp(const void *a, const void *b)
+{
+	unsigned long x = *(const unsigned long *)a, y = *(const unsigned long *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/*
+ * Expects the newest flush to be the @flushes-th one, to have brought exactly
+ * @npages pages, those in @pages (in ascending order), and all that was written
+ * to be on the panel.
+ */
+static void fb_defio_test_expect_flush(struct kunit *test, struct fb_defio_test *ctx,
+				       unsigned int flushes, const unsigned long *pages,
+				       unsigned int npages)
+{
+	struct fb_defio_mock_stats stats = fb_defio_test_stats(ctx);
+	unsigned long offsets[2 * FB_DEFIO_TEST_SAMPLES] = {};
+	unsigned int i;
+
+	KUNIT_EXPECT_EQ(test, stats.flushes, flushes);
+	KUNIT_EXPECT_EQ(test, stats.bad_pages, 0);
+
+	KUNIT_ASSERT_LE(test, npages, ARRAY_SIZE(offsets));
+	KUNIT_ASSERT_EQ(test, fb_defio_mock_last_list(ctx->mock, offsets, ARRAY_SIZE(offsets)),
+			npages);
+	sort(offsets, npages, sizeof(*offsets), fb_defio_test_cmp, NULL);
+	for (i = 0; i < npages; i++)
+		KUNIT_EXPECT_EQ(test, offsets[i], pages[i] << PAGE_SHIFT);
+
+	/* Not KUNIT_EXPECT_MEMEQ(), which would print a screen. */
+	KUNIT_EXPECT_EQ(test, memcmp(fb_defio_mock_panel(ctx->mock), ctx->info->screen_buffer,
+				     ctx->info->fix.smem_len), 0);
+}
+
+static void fb_defio_test_expect_samples_flushed(struct kunit *test,
+						 struct fb_defio_test *ctx,
+						 unsigned int flushes)
+{
+	fb_defio_test_expect_flush(test, ctx, flushes, ctx->samples, ctx->nsamples);
+}
+
+/*
+ * Faults
+ */
+
+/*
+ * Design, read fault: a read-only PTE, for one fault. Invariant 1: nothing gets
+ * on the list, and the worker is left in peace.
+ */
+static void test_read_fault(struct kunit *test)
+{
+	struct fb_defio_test *ctx = fb_defio_test_setup(test);
+	unsigned long addr = fb_defio_test_map_all(test, ctx);
+	struct fb_defio_mock_stats stats;
+	unsigned int i;
+	u8 value = 0;
+
+	for (i = 0; i < ctx->nsamples; i++) {
+		unsigned long offset = ctx->samples[i] << PAGE_SHIFT;
+
+		*fb_defio_test_pixel(ctx, offset + 1) = 0x40 + i;
+		KUNIT_EXPECT_FALSE(test, fault_kunit_present(addr + offset));
+		KUNIT_EXPECT_EQ(test, fault_kunit_read(addr + offset + 1, &value), 1);
+		KUNIT_EXPECT_EQ(test, value, 0x40 + i);
+		KUNIT_EXPECT_EQ(test, fault_kunit_read(addr + offset, &value), 0);
+	}
+	fb_defio_test_expect_samples(test, ctx, addr, false);
+	KUNIT_EXPECT_FALSE(test, delayed_work_pending(&ctx->info->deferred_work));
+
+	fb_defio_test_flush(ctx);
+	stats = fb_defio_test_stats(ctx);
+	KUNIT_EXPECT_EQ(test, stats.flushes, 1);
+	KUNIT_EXPECT_EQ(test, stats.empty, 1);
+	fb_defio_test_unmap_all(test, ctx, addr);
+}
+
+/*
+ * Design, write fault on an unmapped page: one hardware fault for a first
+ * write, which puts the page on the list and leaves a writable PTE. The worker
+ * comes after the driver's delay, counted from the first write.
+ */
+static void test_write_fault(struct kunit *test)
+{
+	struct fb_defio_test *ctx = fb_defio_test_setup(test);
+	unsigned long addr = fb_defio_test_map_all(test, ctx);
+	unsigned long delay = msecs_to_jiffies(FB_DEFIO_TEST_DELAY_MS);
+	struct delayed_work *work = &ctx->info->deferred_work;
+	unsigned long before, expires;
+
+	before = jiffies;
+	fb_defio_test_write_samples(test, ctx, addr, 0x10, 1);
+	expires = work->timer.expires;
+	KUNIT_EXPECT_TRUE(test, delayed_work_pending(work));
+	KUNIT_EXPECT_TRUE(test, time_in_range(expires, before + delay, jiffies + delay));
+	fb_defio_test_expect_samples(test, ctx, addr, true);
+
+	fb_defio_test_write_samples(test, ctx, addr, 0x20, 0);
+	KUNIT_EXPECT_EQ(test, work->timer.expires, expires);
+	KUNIT_EXPECT_EQ(test, fb_defio_test_stats(ctx).flushes, 0);
+
+	KUNIT_EXPECT_EQ(test, vfs_fsync(ctx->file, 0), 0);
+	fb_defio_test_expect_samples_flushed(test, ctx, 1);
+	fb_defio_test_unmap_all(test, ctx, addr);
+}
+
+/*
+ * Design, write fault on a read-only PTE: tracked and upgraded in place, for
+ * one more fault.
+ */
+static void test_read_then_write(struct kunit *test)
+{
+	struct fb_defio_test *ctx = fb_defio_test_setup(test);
+	unsigned long addr = fb_defio_test_map_all(test, ctx);
+	unsigned int i;
+	u8 value;
+
+	for (i = 0; i < ctx->nsamples; i++)
+		KUNIT_ASSERT_EQ(test, fault_kunit_read(addr + (ctx->samples[i] << PAGE_SHIFT),
+						       &value), 1);
+	fb_defio_test_write_samples(test, ctx, addr, 0x10, 1);
+	fb_defio_test_write_samples(test, ctx, addr, 0x20, 0);
+	fb_defio_test_expect_samples(test, ctx, addr, true);
+	KUNIT_EXPECT_TRUE(test, delayed_work_pending(&ctx->info->deferred_work));
+
+	KUNIT_EXPECT_EQ(test, vfs_fsync(ctx->file, 0), 0);
+	fb_defio_test_expect_samples_flushed(test, ctx, 1);
+	fb_defio_test_unmap_all(test, ctx, addr);
+}
+
+/*
+ * Invariant 1 with a second process: each PTE takes a fault of its own, the
+ * page is on the list once, and the flush write-protects both PTEs.
+ */
+static void test_two_processes(struct kunit *test)
+{
+	struct fb_defio_test *ctx = fb_defio_test_setup(test);
+	unsigned long addr = fb_defio_test_map_all(test, ctx);
+	struct fault_kunit_process *other = fault_kunit_process_start(test);
+	unsigned long last = ctx->npages - 1, pos = addr + (last << PAGE_SHIFT), other_addr;
+
+	/* Its mapping is of the last page only. */
+	other_addr = fault_kunit_process_mmap(other, ctx->file, last, 1, PROT_RDWR);
+	KUNIT_EXPECT_EQ(test, fault_kunit_write(pos, 1), 1);
+	KUNIT_EXPECT_EQ(test, fault_kunit_process_write(other, other_addr + 1, 2), 1);
+	KUNIT_EXPECT_TRUE(test, fault_kunit_writable(pos));
+	KUNIT_EXPECT_TRUE(test, fault_kunit_process_writable(other, other_addr));
+
+	KUNIT_EXPECT_EQ(test, vfs_fsync(ctx->file, 0), 0);
+	fb_defio_test_expect_flush(test, ctx, 1, &last, 1);
+	KUNIT_EXPECT_FALSE(test, fault_kunit_writable(pos));
+	KUNIT_EXPECT_FALSE(test, fault_kunit_process_writable(other, other_addr));
+
+	/* What the one writes does not give the other write access. */
+	KUNIT_EXPECT_EQ(test, fault_kunit_process_write(other, other_addr, 3), 1);
+	KUNIT_EXPECT_FALSE(test, fault_kunit_writable(pos));
+	KUNIT_EXPECT_EQ(test, vfs_fsync(ctx->file, 0), 0);
+	fb_defio_test_expect_flush(test, ctx, 2, &last, 1);
+	KUNIT_EXPECT_FALSE(test, fault_kunit_process_writable(other, other_addr));
+	fb_defio_test_unmap_all(test, ctx, addr);
+}
+
+/*
+ * Flush
+ */
+
+/*
+ * Design, flush: the driver gets exactly the pages that were written, each
+ * time. Invariant 1: afterwards their PTEs are read-only and clean, and the next
+ * write faults again. fsync() does not wait for the delay.
+ */
+static void test_flush(struct kunit *test)
+{
+	struct fb_defio_test *ctx = fb_defio_test_setup(test);
+	unsigned long addr = fb_defio_test_map_all(test, ctx);
+	unsigned long first = ctx->samples[0];
+	u8 value;
+
+	fb_defio_test_write_samples(test, ctx, addr, 0x10, 1);
+	KUNIT_EXPECT_EQ(test, vfs_fsync(ctx->file, 0), 0);
+	fb_defio_test_expect_samples_flushed(test, ctx, 1);
+	fb_defio_test_expect_samples(test, ctx, addr, false);
+	KUNIT_EXPECT_FALSE(test, delayed_work_pending(&ctx->info->deferred_work));
+	KUNIT_EXPECT_EQ(test, fault_kunit_read(addr, &value), 0);
+	KUNIT_EXPECT_EQ(test, value, 0x10);
+
+	/* mprotect() would make a dirty PTE writable without a fault. */
+	if (ctx->contiguous)
+		KUNIT_EXPECT_EQ(test, mapping_wrprotect_range(ctx->file->f_mapping, 0,
+				page_to_pfn(fb_defio_mock_page(ctx->mock, 0)), ctx->npages), 0);
+
+	/* One page of those, then all. */
+	KUNIT_EXPECT_EQ(test, fault_kunit_write(addr, 0x20), 1);
+	KUNIT_EXPECT_EQ(test, vfs_fsync(ctx->file, 0), 0);
+	fb_defio_test_expect_flush(test, ctx, 2, &first, 1);
+	fb_defio_test_write_samples(test, ctx, addr, 0x30, 1);
+	KUNIT_EXPECT_EQ(test, vfs_fsync(ctx->file, 0), 0);
+	fb_defio_test_expect_samples_flushed(test, ctx, 3);
+	fb_defio_test_expect_samples(test, ctx, addr, false);
+
+	/* Nothing is left to do. */
+	KUNIT_EXPECT_EQ(test, vfs_fsync(ctx->file, 0), 0);
+	KUNIT_EXPECT_EQ(test, fb_defio_test_stats(ctx).flushes, 3);
+	fb_defio_test_unmap_all(test, ctx, addr);
+}
+
+/*
+ * Design, flush: the driver is called even when the list is empty. There is
+ * nothing to write-protect then, which shows by a PTE that has been made
+ * writable behind the back of deferred I/O.
+ */
+static void test_flush_nothing_dirty(struct kunit *test)
+{
+	struct fb_defio_test *ctx = fb_defio_test_setup(test);
+	unsigned long addr = fb_defio_test_map_all(test, ctx);
+	struct fb_defio_mock_stats stats;
+	struct vm_area_struct *vma;
+
+	fb_defio_test_write_samples(test, ctx, addr, 0x10, 1);
+	KUNIT_EXPECT_EQ(test, vfs_fsync(ctx->file, 0), 0);
+
+	if (ctx->contiguous) {
+		mmap_read_lock(current->mm);
+		vma = vma_lookup(current->mm, addr);
+		KUNIT_EXPECT_EQ(test, vmf_insert_pfn_mkwrite(vma, addr,
+				page_to_pfn(fb_defio_mock_page(ctx->mock, 0))), VM_FAULT_NOPAGE);
+		mmap_read_unlock(current->mm);
+	}
+	fb_defio_test_flush(ctx);
+
+	fb_defio_test_expect_flush(test, ctx, 2, NULL, 0);
+	stats = fb_defio_test_stats(ctx);
+	KUNIT_EXPECT_EQ(test, stats.empty, 1);
+	KUNIT_EXPECT_EQ(test, stats.pages, ctx->nsamples);
+	KUNIT_EXPECT_TRUE(test, fault_kunit_present(addr));
+	KUNIT_EXPECT_EQ(test, fault_kunit_writable(addr), ctx->contiguous);
+	fb_defio_test_unmap_all(test, ctx, addr);
+}
+
+/* Documentation of fb_deferred_io.sort_pagereflist: ascending, however it was written. */
+static void test_sort_pagereflist(struct kunit *test)
+{
+	static const unsigned int order[FB_DEFIO_TEST_SAMPLES] = { 3, 0, 4, 2, 1 };
+	struct fb_defio_test *ctx = fb_defio_test_setup(test, .sort = true);
+	unsigned long addr = fb_defio_test_map_all(test, ctx);
+	unsigned long offsets[FB_DEFIO_TEST_SAMPLES] = {};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(order); i++) {
+		unsigned int sample = order[i];
+
+		if (sample >= ctx->nsamples)
+			continue;
+		KUNIT_ASSERT_EQ(test, fault_kunit_write(addr + (ctx->samples[sample] << PAGE_SHIFT),
+							i), 1);
+	}
+	KUNIT_EXPECT_EQ(test, vfs_fsync(ctx->file, 0), 0);
+
+	fb_defio_test_expect_samples_flushed(test, ctx, 1);
+	KUNIT_EXPECT_EQ(test, fb_defio_test_stats(ctx).unsorted, 0);
+	fb_defio_mock_last_list(ctx->mock, offsets, ARRAY_SIZE(offsets));
+	for (i = 0; i < ctx->nsamples; i++)
+		KUNIT_EXPECT_EQ(test, offsets[i], ctx->samples[i] << PAGE_SHIFT);
+	fb_defio_test_unmap_all(test, ctx, addr);
+}
+
+/* Design, faults: the worker comes by itself, and not before the driver's delay. */
+static void test_delay(struct kunit *test)
+{
+	const unsigned int delay_ms = 100;
+	struct fb_defio_test *ctx = fb_defio_test_setup(test, .delay_ms = delay_ms);
+	unsigned long addr = fb_defio_test_map_all(test, ctx);
+	unsigned long before = jiffies, deadline = before + msecs_to_jiffies(FB_DEFIO_TEST_WAIT_MS);
+
+	KUNIT_ASSERT_EQ(test, fault_kunit_write(addr, 0x5a), 1);
+	while (!fb_defio_test_stats(ctx).flushes && time_before(jiffies, deadline))
+		msleep(1);
+	KUNIT_EXPECT_TRUE(test, time_after_eq(jiffies, before + msecs_to_jiffies(delay_ms)));
+	fb_defio_test_expect_flush(test, ctx, 1, ctx->samples, 1);
+	KUNIT_EXPECT_FALSE(test, fault_kunit_writable(addr));
+	fb_defio_test_unmap_all(test, ctx, addr);
+}
+
+struct fb_defio_test_writer {
+	struct fault_kunit_process *process;
+	unsigned long npages;
+	bool stop;
+};
+
+/* Writes here and there until it is told to stop. Returns how many writes failed. */
+static long fb_defio_test_scribble(unsigned long addr, unsigned long data)
+{
+	struct fb_defio_test_writer *writer = (void *)data;
+	unsigned long i;
+	long failed = 0;
+
+	for (i = 0; !READ_ONCE(writer->stop); i++) {
+		unsigned long page = (i * 7919) % writer->npages;
+
+		if (fault_kunit_write(addr + (page << PAGE_SHIFT) + i % 251, i) < 0)
+			failed++;
+		cond_resched();
+	}
+
+	return failed;
+}
+
+/*
+ * Invariant 1 under load: however writes and flushes meet, no write is lost.
+ * After the writers have stopped and fsync() has returned, the panel equals the
+ * framebuffer.
+ */
+static void test_no_update_is_lost(struct kunit *test)
+{
+	struct fb_defio_test *ctx = fb_defio_test_setup(test, .delay_ms = 1);
+	unsigned long deadline = jiffies + msecs_to_jiffies(FB_DEFIO_TEST_WAIT_MS);
+	struct fb_defio_test_writer writers[2] = {};
+	unsigned int round, i;
+
+	for (i = 0; i < ARRAY_SIZE(writers); i++) {
+		writers[i].npages = min(ctx->npages, 16UL);
+		writers[i].process = fault_kunit_process_start(test);
+		fault_kunit_process_mmap(writers[i].process, ctx->file, 0, writers[i].npages,
+					 PROT_RDWR);
+	}
+
+	/* What a lost update leaves behind can be written over later: stop often. */
+	for (round = 1; round <= 5; round++) {
+		for (i = 0; i < ARRAY_SIZE(writers); i++) {
+			writers[i].stop = false;
+			fault_kunit_process_begin(writers[i].process, fb_defio_test_scribble,
+						  writers[i].process->addr,
+						  (unsigned long)&writers[i]);
+		}
+		while (fb_defio_test_stats(ctx).flushes < 10 * round &&
+		       time_before(jiffies, deadline)) {
+			KUNIT_EXPECT_EQ(test, vfs_fsync(ctx->file, 0), 0);
+			cond_resched();
+		}
+		for (i = 0; i < ARRAY_SIZE(writers); i++) {
+			WRITE_ONCE(writers[i].stop, true);
+			KUNIT_EXPECT_EQ(test, fault_kunit_process_end(writers[i].process), 0);
+		}
+
+		KUNIT_EXPECT_EQ(test, vfs_fsync(ctx->file, 0), 0);
+		KUNIT_ASSERT_GE(test, fb_defio_test_stats(ctx).flushes, 10 * round);
+		KUNIT_ASSERT_EQ(test, memcmp(fb_defio_mock_panel(ctx->mock),
+					     ctx->info->screen_buffer,
+					     ctx->info->fix.smem_len), 0);
+	}
+	KUNIT_EXPECT_EQ(test, fb_defio_test_stats(ctx).bad_pages, 0);
+}
+
+/*
+ * Pages
+ */
+
+/*
+ * Everything in struct page that mapping a framebuffer has no business with.
+ * Slab keeps changing its part for other objects of the slab, so that for
+ * kmalloc() it is the counts alone.
+ */
+static void fb_defio_test_snapshot(struct fb_defio_test *ctx, struct page *pages)
+{
+	unsigned long i;
+
+	for (i = 0; i < ctx->npages; i++)
+		pages[i] = *fb_defio_mock_page(ctx->mock, i);
+}
+
+static unsigned long fb_defio_test_count_changed(struct kunit *test, struct fb_defio_test *ctx,
+						 const struct page *pages)
+{
+	bool slab = *(const enum fb_defio_test_kind *)test->param_value == FB_DEFIO_TEST_KMALLOC;
+	unsigned long i, changed = 0;
+
+	for (i = 0; i < ctx->npages; i++) {
+		const struct page *page = fb_defio_mock_page(ctx->mock, i);
+
+		if (page_ref_count(page) != page_ref_count(&pages[i]) ||
+		    atomic_read(&page->_mapcount) != atomic_read(&pages[i]._mapcount) ||
+		    (!slab && memcmp(page, &pages[i], sizeof(*page))))
+			changed++;
+	}
+
+	return changed;
+}
+
+/* Writes to every second page and the last one. Returns how many took other than one fault. */
+static long fb_defio_test_write_half(unsigned long addr, unsigned long npages)
+{
+	unsigned long i;
+	long wrong = 0;
+
+	for (i = 0; i < npages; i++) {
+		if ((i % 2 || i == npages - 1) &&
+		    fault_kunit_write(addr + (i << PAGE_SHIFT), i) != 1)
+			wrong++;
+	}
+
+	return wrong;
+}
+
+/*
+ * Invariant 3: no page of the framebuffer is ever reference counted, nor
+ * written to in any other way: head and tail pages, before, while and after they
+ * are mapped, read, written and flushed.
+ */
+static void test_struct_page_is_left_alone(struct kunit *test)
+{
+	struct fb_defio_test *ctx = fb_defio_test_setup(test);
+	struct page *pages = kvmalloc_array(ctx->npages, sizeof(*pages), GFP_KERNEL);
+	struct fault_kunit_process *other = fault_kunit_process_start(test);
+	unsigned long addr, i;
+	u8 value;
+
+	KUNIT_ASSERT_NOT_NULL(test, pages);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, (kunit_action_t *)kvfree, pages), 0);
+
+	fb_defio_test_snapshot(ctx, pages);
+	addr = fb_defio_test_map_all(test, ctx);
+	fault_kunit_process_mmap(other, ctx->file, 0, ctx->npages, PROT_RDWR);
+	for (i = 0; i < ctx->npages; i++)
+		KUNIT_ASSERT_EQ(test, fault_kunit_read(addr + (i << PAGE_SHIFT), &value), 1);
+	KUNIT_ASSERT_EQ(test, fault_kunit_process_call(other, fb_defio_test_write_half, other->addr,
+						       ctx->npages), 0);
+	KUNIT_EXPECT_EQ(test, fb_defio_test_count_changed(test, ctx, pages), 0);
+
+	KUNIT_EXPECT_EQ(test, vfs_fsync(ctx->file, 0), 0);
+	KUNIT_EXPECT_EQ(test, fb_defio_test_count_changed(test, ctx, pages), 0);
+
+	fault_kunit_process_munmap(other);
+	KUNIT_EXPECT_EQ(test, fb_defio_test_count_changed(test, ctx, pages), 0);
+	fb_defio_test_unmap_all(test, ctx, addr);
+	KUNIT_EXPECT_EQ(test, fb_defio_test_count_changed(test, ctx, pages), 0);
+	fb_defio_test_close(test, ctx->file);
+	KUNIT_EXPECT_EQ(test, fb_defio_test_count_changed(test, ctx, pages), 0);
+}
+
+/*
+ * Invariants 3 and 4: a framebuffer that has been mapped goes back to its
+ * allocator whole, and can be had again. The page allocator checks what it is
+ * given, and taints the kernel when that is no free page.
+ */
+static void test_free_and_allocate_again(struct kunit *test)
+{
+	struct fb_defio_test *ctx = fb_defio_test_setup(test);
+	bool bad_page = test_taint(TAINT_BAD_PAGE);
+	int i;
+
+	for (i = 0; i < 4; i++) {
+		unsigned long addr = fb_defio_test_map_all(test, ctx);
+
+		KUNIT_EXPECT_EQ(test, *fb_defio_test_pixel(ctx, 0), 0);
+		fb_defio_test_write_samples(test, ctx, addr, 0x10, 1);
+		/* Half of the time, the memory goes while it is mapped. */
+		if (i % 2)
+			fb_defio_test_unmap_all(test, ctx, addr);
+		KUNIT_ASSERT_EQ(test, fb_defio_mock_unbind(ctx->mock), 0);
+		if (i % 2 == 0)
+			fb_defio_test_unmap_all(test, ctx, addr);
+		fb_defio_test_close(test, ctx->file);
+
+		KUNIT_ASSERT_EQ(test, fb_defio_mock_bind(ctx->mock), 0);
+		ctx->info = fb_defio_mock_info(ctx->mock);
+		ctx->file = fb_defio_test_open(test, ctx->info->node, O_RDWR);
+	}
+	KUNIT_EXPECT_EQ(test, fb_defio_test_stats(ctx).destroyed, 4);
+	KUNIT_EXPECT_EQ(test, test_taint(TAINT_BAD_PAGE), bad_page);
+}
+
+/*
+ * Mappings
+ */
+
+/*
+ * Design, mapping: a framebuffer whose length is no multiple of the page size
+ * has a last page like any other, and nothing behind it.
+ */
+static void test_last_page(struct kunit *test)
+{
+	unsigned long len = fb_defio_test_len(test) - PAGE_SIZE / 2 - 8;
+	struct fb_defio_test *ctx = fb_defio_test_setup(test, .len = len);
+	unsigned long addr = fb_defio_test_map_all(test, ctx);
+	unsigned long last = ctx->npages - 1;
+
+	KUNIT_EXPECT_EQ(test, fault_kunit_write(addr + len - 1, 0x5a), 1);
+	KUNIT_EXPECT_EQ(test, fault_kunit_write(addr + PAGE_ALIGN(len) - 1, 0xa5), 0);
+	KUNIT_EXPECT_EQ(test, *fb_defio_test_pixel(ctx, len - 1), 0x5a);
+	KUNIT_EXPECT_EQ(test, vfs_fsync(ctx->file, 0), 0);
+	fb_defio_test_expect_flush(test, ctx, 1, &last, 1);
+	KUNIT_EXPECT_FALSE(test, fault_kunit_writable(addr + len - 1));
+	fb_defio_test_unmap_all(test, ctx, addr);
+}
+
+/*
+ * Design, mmap(): offset plus length beyond the last page is -EINVAL for a
+ * contiguous framebuffer. Others can be mapped so, and what is beyond the end
+ * is SIGBUS.
+ */
+static void test_beyond_the_end(struct kunit *test)
+{
+	unsigned long huge = (ULONG_MAX >> PAGE_SHIFT) - 1;
+	struct fb_defio_test *ctx = fb_defio_test_setup(test);
+	const struct {
+		unsigned long pgoff, npages;
+	} ranges[] = {
+		{ 0, ctx->npages + 1 },		/* the last page of each is beyond */
+		{ 1, ctx->npages },
+		{ ctx->npages - 1, 2 },
+		{ ctx->npages, 1 },
+		{ huge, 1 },			/* the largest that mm lets through */
+		{ huge - ctx->npages + 1, ctx->npages },
+	};
+	unsigned long addr;
+	size_t i;
+	u8 value;
+
+	for (i = 0; i < ARRAY_SIZE(ranges); i++) {
+		unsigned long last;
+
+		addr = fault_kunit_mmap(test, ctx->file, ranges[i].pgoff, ranges[i].npages,
+					PROT_RDWR, MAP_SHARED);
+		if (ctx->contiguous) {
+			KUNIT_EXPECT_EQ(test, addr, -EINVAL);
+			continue;
+		}
+		KUNIT_ASSERT_FALSE(test, IS_ERR_VALUE(addr));
+		last = addr + ((ranges[i].npages - 1) << PAGE_SHIFT);
+		KUNIT_EXPECT_EQ(test, fault_kunit_read(last, &value), -EFAULT);
+		KUNIT_EXPECT_EQ(test, fault_kunit_write(last, 1), -EFAULT);
+		vm_munmap(addr, ranges[i].npages << PAGE_SHIFT);
+	}
+	KUNIT_EXPECT_FALSE(test, delayed_work_pending(&ctx->info->deferred_work));
+
+	/* Up to the end is fine. */
+	addr = fb_defio_test_map(test, ctx->file, ctx->npages - 1, 1, PROT_RDWR);
+	KUNIT_EXPECT_EQ(test, fault_kunit_write(addr, 1), 1);
+	vm_munmap(addr, PAGE_SIZE);
+}
+
+/*
+ * Design, mmap(): copy-on-write mappings of a contiguous framebuffer are
+ * refused, and it does not matter whether they could be written to by now.
+ * Other framebuffers have them, and what is written there is not shown.
+ */
+static void test_map_private(struct kunit *test)
+{
+	static const unsigned long prots[] = { PROT_NONE, PROT_READ, PROT_RDWR };
+	struct fb_defio_test *ctx = fb_defio_test_setup(test);
+	struct file *ro_file = fb_defio_test_open(test, ctx->info->node, O_RDONLY);
+	unsigned long addr;
+	size_t i;
+	u8 value;
+
+	if (ctx->contiguous) {
+		for (i = 0; i < ARRAY_SIZE(prots); i++) {
+			KUNIT_EXPECT_EQ(test, fault_kunit_mmap(test, ctx->file, 0, ctx->npages,
+							       prots[i], MAP_PRIVATE), -EINVAL);
+			KUNIT_EXPECT_EQ(test, fault_kunit_mmap(test, ro_file, 0, ctx->npages,
+							       prots[i], MAP_PRIVATE), -EINVAL);
+		}
+		return;
+	}
+
+	addr = fault_kunit_mmap(test, ctx->file, 0, ctx->npages, PROT_RDWR, MAP_PRIVATE);
+	KUNIT_ASSERT_FALSE(test, IS_ERR_VALUE(addr));
+	*fb_defio_test_pixel(ctx, 0) = 0x5a;
+	KUNIT_EXPECT_EQ(test, fault_kunit_read(addr, &value), 1);
+	KUNIT_EXPECT_EQ(test, value, 0x5a);
+	KUNIT_EXPECT_GE(test, fault_kunit_write(addr, 0xa5), 0);
+	KUNIT_EXPECT_EQ(test, *fb_defio_test_pixel(ctx, 0), 0x5a);
+	KUNIT_EXPECT_FALSE(test, delayed_work_pending(&ctx->info->deferred_work));
+	fb_defio_test_unmap_all(test, ctx, addr);
+}
+
+/*
+ * Design, mmap(): a shared, read-only mapping of a file opened for reading
+ * works, and never becomes writable. It lacks VM_SHARED. Invariant 2: a writable
+ * mapping made after it is write-protected at each flush all the same.
+ */
+static void test_read_only_open(struct kunit *test)
+{
+	struct fb_defio_test *ctx = fb_defio_test_setup(test);
+	struct file *ro_file = fb_defio_test_open(test, ctx->info->node, O_RDONLY);
+	unsigned long ro_addr, addr;
+	unsigned int i;
+	u8 value = 0;
+
+	KUNIT_EXPECT_EQ(test, fault_kunit_mmap(test, ro_file, 0, ctx->npages, PROT_RDWR,
+					       MAP_SHARED), -EACCES);
+	ro_addr = fb_defio_test_map(test, ro_file, 0, ctx->npages, PROT_READ);
+	KUNIT_EXPECT_EQ(test, fault_kunit_read(ro_addr, &value), 1);
+	KUNIT_EXPECT_EQ(test, fault_kunit_write(ro_addr, 1), -EFAULT);
+
+	addr = fb_defio_test_map_all(test, ctx);
+	for (i = 1; i <= 3; i++) {
+		fb_defio_test_write_samples(test, ctx, addr, 0x10 * i, 1);
+		KUNIT_EXPECT_FALSE(test, fault_kunit_writable(ro_addr));
+		KUNIT_EXPECT_EQ(test, fault_kunit_read(ro_addr, &value), 0);
+		KUNIT_EXPECT_EQ(test, value, 0x10 * i);
+
+		KUNIT_EXPECT_EQ(test, vfs_fsync(ctx->file, 0), 0);
+		fb_defio_test_expect_samples_flushed(test, ctx, i);
+		fb_defio_test_expect_samples(test, ctx, addr, false);
+		KUNIT_EXPECT_EQ(test, fault_kunit_write(ro_addr, 1), -EFAULT);
+	}
+
+	/* fsync() on a file opened for reading flushes what others have written. */
+	fb_defio_test_write_samples(test, ctx, addr, 0x50, 1);
+	KUNIT_EXPECT_EQ(test, vfs_fsync(ro_file, 0), 0);
+	fb_defio_test_expect_samples_flushed(test, ctx, i);
+	fb_defio_test_unmap_all(test, ctx, ro_addr);
+	fb_defio_test_unmap_all(test, ctx, addr);
+}
+
+/* Design, mapping: an offset into the framebuffer arrives as such. */
+static void test_map_middle(struct kunit *test)
+{
+	struct fb_defio_test *ctx = fb_defio_test_setup(test);
+	unsigned long middle = ctx->npages / 2, npages = DIV_ROUND_UP(ctx->npages - middle, 2);
+	unsigned long last = middle + npages - 1, addr;
+
+	addr = fb_defio_test_map(test, ctx->file, middle, npages, PROT_RDWR);
+	KUNIT_EXPECT_EQ(test, fault_kunit_write(addr, 0x5a), 1);
+	KUNIT_EXPECT_EQ(test, *fb_defio_test_pixel(ctx, middle << PAGE_SHIFT), 0x5a);
+	KUNIT_EXPECT_EQ(test, vfs_fsync(ctx->file, 0), 0);
+	fb_defio_test_expect_flush(test, ctx, 1, &middle, 1);
+	KUNIT_EXPECT_FALSE(test, fault_kunit_writable(addr));
+
+	addr += (npages - 1) << PAGE_SHIFT;
+	KUNIT_EXPECT_EQ(test, fault_kunit_write(addr, 0xa5), 1);
+	KUNIT_EXPECT_EQ(test, *fb_defio_test_pixel(ctx, last << PAGE_SHIFT), 0xa5);
+	KUNIT_EXPECT_EQ(test, vfs_fsync(ctx->file, 0), 0);
+	fb_defio_test_expect_flush(test, ctx, 2, &last, 1);
+	KUNIT_EXPECT_FALSE(test, fault_kunit_writable(addr));
+	addr -= (npages - 1) << PAGE_SHIFT;
+	vm_munmap(addr, npages << PAGE_SHIFT);
+}
+
+/*
+ * Invariant 5: mappings are tracked whichever device node they were opened
+ * through, however many there are, and whichever of them is closed first.
+ */
+static void test_two_nodes(struct kunit *test)
+{
+	struct fb_defio_test *ctx = fb_defio_test_setup(test);
+	unsigned long addr = fb_defio_test_map_all(test, ctx), addr2;
+	struct file *file2;
+
+	fb_defio_test_write_samples(test, ctx, addr, 0x10, 1);
+	file2 = fb_defio_test_open(test, ctx->info->node, O_RDWR);
+	KUNIT_EXPECT_PTR_NE(test, file_inode(ctx->file), file_inode(file2));
+	addr2 = fb_defio_test_map(test, file2, 0, ctx->npages, PROT_RDWR);
+	fb_defio_test_write_samples(test, ctx, addr2, 0x20, 1);
+
+	KUNIT_EXPECT_EQ(test, vfs_fsync(file2, 0), 0);
+	fb_defio_test_expect_samples_flushed(test, ctx, 1);
+	fb_defio_test_expect_samples(test, ctx, addr, false);
+	fb_defio_test_expect_samples(test, ctx, addr2, false);
+
+	/* The first one goes; its mapping would have kept it open. */
+	fb_defio_test_unmap_all(test, ctx, addr);
+	fb_defio_test_close(test, ctx->file);
+	fb_defio_test_write_samples(test, ctx, addr2, 0x30, 1);
+	KUNIT_EXPECT_EQ(test, vfs_fsync(file2, 0), 0);
+	fb_defio_test_expect_samples_flushed(test, ctx, 2);
+	fb_defio_test_expect_samples(test, ctx, addr2, false);
+
+	/* A third one comes, the second one goes. */
+	ctx->file = fb_defio_test_open(test, ctx->info->node, O_RDWR);
+	addr = fb_defio_test_map_all(test, ctx);
+	fb_defio_test_unmap_all(test, ctx, addr2);
+	fb_defio_test_close(test, file2);
+	fb_defio_test_write_samples(test, ctx, addr, 0x40, 1);
+	KUNIT_EXPECT_EQ(test, vfs_fsync(ctx->file, 0), 0);
+	fb_defio_test_expect_samples_flushed(test, ctx, 3);
+	fb_defio_test_expect_samples(test, ctx, addr, false);
+	fb_defio_test_unmap_all(test, ctx, addr);
+}
+
+/*
+ * Design, mapping: PFN maps have no pages for GUP, so nobody can pin pages of a
+ * display, be they mapped or not.
+ */
+static void test_gup_is_refused(struct kunit *test)
+{
+	struct fb_defio_test *ctx = fb_defio_test_setup(test);
+	unsigned long addr = fb_defio_test_map_all(test, ctx), pos;
+	unsigned int i, flags;
+	struct page *page;
+
+	KUNIT_ASSERT_EQ(test, fault_kunit_write(addr, 1), 1);
+	for (i = 0; i < ctx->nsamples; i++) {
+		pos = addr + (ctx->samples[i] << PAGE_SHIFT);
+		for (flags = 0; flags <= FOLL_WRITE; flags += FOLL_WRITE) {
+			KUNIT_EXPECT_EQ(test, pin_user_pages_fast(pos, 1, flags, &page), -EFAULT);
+			KUNIT_EXPECT_EQ(test, get_user_pages_unlocked(pos, 1, &page, flags),
+					-EFAULT);
+		}
+	}
+	fb_defio_test_unmap_all(test, ctx, addr);
+}
+
+/*
+ * Design, mapping: those who import memory by its PFNs, as for DMA, find the
+ * right ones, and that they may write only while the page is tracked.
+ */
+static void test_follow_pfnmap(struct kunit *test)
+{
+	struct fb_defio_test *ctx = fb_defio_test_setup(test);
+	unsigned long addr = fb_defio_test_map_all(test, ctx);
+	struct fault_kunit_pte pte = {};
+	unsigned int i;
+	u8 value;
+
+	for (i = 0; i < ctx->nsamples; i++) {
+		unsigned long page = ctx->samples[i], pos = addr + (page << PAGE_SHIFT);
+		unsigned long pfn = page_to_pfn(fb_defio_mock_page(ctx->mock, page));
+
+		KUNIT_EXPECT_NE(test, fault_kunit_follow(pos, &pte), 0);
+
+		KUNIT_EXPECT_EQ(test, fault_kunit_read(pos, &value), 1);
+		KUNIT_ASSERT_EQ(test, fault_kunit_follow(pos, &pte), 0);
+		KUNIT_EXPECT_EQ(test, pte.pfn, pfn);
+		KUNIT_EXPECT_FALSE(test, pte.writable);
+		KUNIT_EXPECT_FALSE(test, pte.dirty);
+
+		KUNIT_EXPECT_EQ(test, fault_kunit_write(pos, 1), 1);
+		KUNIT_ASSERT_EQ(test, fault_kunit_follow(pos, &pte), 0);
+		KUNIT_EXPECT_EQ(test, pte.pfn, pfn);
+		KUNIT_EXPECT_TRUE(test, pte.writable);
+
+		KUNIT_EXPECT_EQ(test, vfs_fsync(ctx->file, 0), 0);
+		KUNIT_ASSERT_EQ(test, fault_kunit_follow(pos, &pte), 0);
+		KUNIT_EXPECT_EQ(test, pte.pfn, pfn);
+		KUNIT_EXPECT_FALSE(test, pte.writable);
+		KUNIT_EXPECT_FALSE(test, pte.dirty);
+	}
+	fb_defio_test_unmap_all(test, ctx, addr);
+}
+
+/*
+ * Open and close
+ */
+
+/*
+ * The last close does not leave written pages to the delay. Invariant 5:
+ * an open that the driver has refused counts for nothing.
+ */
+static void test_last_close_flushes(struct kunit *test)
+{
+	struct fb_defio_test *ctx = fb_defio_test_create(test, (struct fb_defio_mock_params){
+							       .open_fails = 2 });
+	struct file *file2;
+	unsigned long addr;
+
+	KUNIT_EXPECT_PTR_EQ(test, fb_defio_test_do_open(ctx->info->node, O_RDWR),
+			    ERR_PTR(-EBUSY));
+	KUNIT_EXPECT_PTR_EQ(test, fb_defio_test_do_open(ctx->info->node, O_RDONLY),
+			    ERR_PTR(-EBUSY));
+	ctx->file = fb_defio_test_open(test, ctx->info->node, O_RDWR);
+	file2 = fb_defio_test_open(test, ctx->info->node, O_RDWR);
+	KUNIT_EXPECT_EQ(test, fb_defio_test_stats(ctx).users, 2);
+
+	addr = fb_defio_test_map_all(test, ctx);
+	fb_defio_test_write_samples(test, ctx, addr, 0x10, 1);
+	fb_defio_test_unmap_all(test, ctx, addr);
+	fb_defio_test_close(test, ctx->file);
+	KUNIT_EXPECT_EQ(test, fb_defio_test_stats(ctx).flushes, 0);
+
+	fb_defio_test_close(test, file2);
+	KUNIT_EXPECT_EQ(test, fb_defio_test_stats(ctx).users, 0);
+	fb_defio_test_expect_samples_flushed(test, ctx, 1);
+	KUNIT_EXPECT_FALSE(test, delayed_work_pending(&ctx->info->deferred_work));
+}
+
+/*
+ * Cleanup
+ */
+
+/*
+ * Invariant 4, for both ways in which drivers free their memory: cleanup shows
+ * what has been written; then no PTE maps a contiguous framebuffer, and accesses
+ * are SIGBUS; the worker is not queued and does not run even if the driver
+ * queues it; mapping, flushing and closing do no harm.
+ *
+ * Other framebuffers keep what is mapped, but it cannot be written to.
+ */
+static void fb_defio_test_cleanup(struct kunit *test, bool free_in_destroy)
+{
+	struct fb_defio_test *ctx = fb_defio_test_setup(test, .quarantine = true,
+							.free_in_destroy = free_in_destroy);
+	unsigned long addr = fb_defio_test_map_all(test, ctx);
+	struct fault_kunit_process *other = fault_kunit_process_start(test);
+	const u8 *panel = fb_defio_mock_panel(ctx->mock);
+	struct fb_defio_mock_stats stats;
+	unsigned int i;
+	u8 value;
+
+	fault_kunit_process_mmap(other, ctx->file, 0, 1, PROT_RDWR);
+	KUNIT_ASSERT_EQ(test, fault_kunit_process_write(other, other->addr + 1, 0x77), 1);
+	fb_defio_test_write_samples(test, ctx, addr, 0x10, 1);
+	KUNIT_ASSERT_EQ(test, fb_defio_mock_unbind(ctx->mock), 0);
+
+	stats = fb_defio_test_stats(ctx);
+	KUNIT_EXPECT_EQ(test, stats.flushes, 1);
+	KUNIT_EXPECT_EQ(test, stats.pages, ctx->nsamples);
+	KUNIT_EXPECT_EQ(test, stats.destroyed, 0);
+	KUNIT_EXPECT_EQ(test, panel[1], 0x77);
+	for (i = 0; i < ctx->nsamples; i++) {
+		unsigned long offset = ctx->samples[i] << PAGE_SHIFT, pos = addr + offset;
+
+		KUNIT_EXPECT_EQ(test, panel[offset], 0x10 + i);
+		KUNIT_EXPECT_EQ(test, fault_kunit_present(pos), !ctx->contiguous);
+		KUNIT_EXPECT_EQ(test, fault_kunit_read(pos, &value),
+				ctx->contiguous ? -EFAULT : 0);
+		KUNIT_EXPECT_EQ(test, fault_kunit_write(pos, 1), -EFAULT);
+	}
+	KUNIT_EXPECT_EQ(test, fault_kunit_process_write(other, other->addr, 1), -EFAULT);
+	if (ctx->npages > 2) /* a page that had not been touched */
+		KUNIT_EXPECT_EQ(test, fault_kunit_read(addr + 2 * PAGE_SIZE, &value), -EFAULT);
+
+	/* The framebuffer's fb_info is there until the file is closed. */
+	KUNIT_EXPECT_FALSE(test, delayed_work_pending(&ctx->info->deferred_work));
+	fb_defio_test_flush(ctx);
+	schedule_delayed_work(&ctx->info->deferred_work, 1);
+	KUNIT_EXPECT_FALSE(test, delayed_work_pending(&ctx->info->deferred_work));
+	KUNIT_EXPECT_EQ(test, vfs_fsync(ctx->file, 0), 0);
+	KUNIT_EXPECT_EQ(test, fb_defio_test_stats(ctx).flushes, 1);
+	KUNIT_EXPECT_EQ(test, fault_kunit_mmap(test, ctx->file, 0, 1, PROT_RDWR, MAP_SHARED),
+			-ENODEV);
+
+	fault_kunit_process_munmap(other);
+	fb_defio_test_unmap_all(test, ctx, addr);
+	fb_defio_test_close(test, ctx->file);
+	stats = fb_defio_test_stats(ctx);
+	KUNIT_EXPECT_EQ(test, stats.flushes, 1);
+	KUNIT_EXPECT_EQ(test, stats.users, 0);
+	KUNIT_EXPECT_EQ(test, stats.destroyed, 1);
+	KUNIT_EXPECT_EQ(test, fb_defio_mock_poison_lost(ctx->mock), 0);
+}
+
+static void test_cleanup_free_in_remove(struct kunit *test)
+{
+	fb_defio_test_cleanup(test, false);
+}
+
+static void test_cleanup_free_in_destroy(struct kunit *test)
+{
+	fb_defio_test_cleanup(test, true);
+}
+
+/*
+ * Invariant 4: a mapping that outlives its framebuffer stays dead when the
+ * device comes back, and does not disturb the new framebuffer, which may well be
+ * in the same memory.
+ */
+static void test_cleanup_and_bind_again(struct kunit *test)
+{
+	struct fb_defio_test *ctx = fb_defio_test_setup(test);
+	unsigned long old_addr = fb_defio_test_map_all(test, ctx), addr;
+	struct file *old_file = ctx->file;
+
+	fb_defio_test_write_samples(test, ctx, old_addr, 0x10, 1);
+	KUNIT_ASSERT_EQ(test, fb_defio_mock_unbind(ctx->mock), 0);
+	KUNIT_ASSERT_EQ(test, fb_defio_mock_bind(ctx->mock), 0);
+	ctx->info = fb_defio_mock_info(ctx->mock);
+	ctx->file = fb_defio_test_open(test, ctx->info->node, O_RDWR);
+	addr = fb_defio_test_map_all(test, ctx);
+
+	fb_defio_test_write_samples(test, ctx, addr, 0x20, 1);
+	KUNIT_EXPECT_EQ(test, fault_kunit_write(old_addr, 0x30), -EFAULT);
+	KUNIT_EXPECT_EQ(test, vfs_fsync(old_file, 0), 0);
+	KUNIT_EXPECT_EQ(test, vfs_fsync(ctx->file, 0), 0);
+	fb_defio_test_expect_samples_flushed(test, ctx, 2);
+
+	fb_defio_test_unmap_all(test, ctx, old_addr);
+	fb_defio_test_close(test, old_file);
+	KUNIT_EXPECT_EQ(test, fb_defio_test_stats(ctx).destroyed, 1);
+	fb_defio_test_write_samples(test, ctx, addr, 0x40, 1);
+	KUNIT_EXPECT_EQ(test, vfs_fsync(ctx->file, 0), 0);
+	fb_defio_test_expect_samples_flushed(test, ctx, 3);
+	fb_defio_test_unmap_all(test, ctx, addr);
+}
+
+/*
+ * Invariant 4: a mapping is an open file, too. With no descriptor left, munmap()
+ * is what closes the framebuffer, and the device may have gone before.
+ */
+static void test_cleanup_with_mapping_only(struct kunit *test)
+{
+	struct fb_defio_test *ctx = fb_defio_test_setup(test, .free_in_destroy = true,
+							.quarantine = true);
+	unsigned long addr = fb_defio_test_map_all(test, ctx);
+	unsigned long deadline;
+
+	fb_defio_test_write_samples(test, ctx, addr, 0x10, 1);
+	fb_defio_test_close(test, ctx->file);
+	KUNIT_EXPECT_EQ(test, fb_defio_test_stats(ctx).flushes, 0);
+	KUNIT_ASSERT_EQ(test, fb_defio_mock_unbind(ctx->mock), 0);
+	KUNIT_EXPECT_EQ(test, fb_defio_test_stats(ctx).flushes, 1);
+	KUNIT_EXPECT_EQ(test, fb_defio_test_stats(ctx).destroyed, 0);
+	KUNIT_EXPECT_EQ(test, fault_kunit_write(addr, 1), -EFAULT);
+
+	fb_defio_test_unmap_all(test, ctx, addr);
+	deadline = jiffies + msecs_to_jiffies(FB_DEFIO_TEST_WAIT_MS);
+	while (!fb_defio_test_stats(ctx).destroyed && time_before(jiffies, deadline)) {
+		flush_delayed_fput();
+		msleep(1);
+	}
+	KUNIT_EXPECT_EQ(test, fb_defio_test_stats(ctx).destroyed, 1);
+	KUNIT_EXPECT_EQ(test, fb_defio_mock_poison_lost(ctx->mock), 0);
+}
+
+static struct kunit_case fb_defio_cases[] = {
+	KUNIT_CASE_PARAM(test_read_fault, fb_defio_test_all_gen_params),
+	KUNIT_CASE_PARAM(test_write_fault, fb_defio_test_all_gen_params),
+	KUNIT_CASE_PARAM(test_read_then_write, fb_defio_test_all_gen_params),
+	KUNIT_CASE_PARAM(test_two_processes, fb_defio_test_all_gen_params),
+	KUNIT_CASE_PARAM(test_flush, fb_defio_test_all_gen_params),
+	KUNIT_CASE_PARAM(test_flush_nothing_dirty, fb_defio_test_all_gen_params),
+	KUNIT_CASE_PARAM(test_sort_pagereflist, fb_defio_test_all_gen_params),
+	KUNIT_CASE_PARAM(test_delay, fb_defio_test_all_gen_params),
+	KUNIT_CASE_PARAM(test_no_update_is_lost, fb_defio_test_all_gen_params),
+	KUNIT_CASE_PARAM(test_struct_page_is_left_alone, fb_defio_test_contiguous_gen_params),
+	KUNIT_CASE_PARAM(test_free_and_allocate_again, fb_defio_test_all_gen_params),
+	KUNIT_CASE_PARAM(test_last_page, fb_defio_test_all_gen_params),
+	KUNIT_CASE_PARAM(test_beyond_the_end, fb_defio_test_all_gen_params),
+	KUNIT_CASE_PARAM(test_map_private, fb_defio_test_all_gen_params),
+	KUNIT_CASE_PARAM(test_read_only_open, fb_defio_test_all_gen_params),
+	KUNIT_CASE_PARAM(test_map_middle, fb_defio_test_all_gen_params),
+	KUNIT_CASE_PARAM(test_two_nodes, fb_defio_test_all_gen_params),
+	KUNIT_CASE_PARAM(test_gup_is_refused, fb_defio_test_contiguous_gen_params),
+	KUNIT_CASE_PARAM(test_follow_pfnmap, fb_defio_test_contiguous_gen_params),
+	KUNIT_CASE_PARAM(test_last_close_flushes, fb_defio_test_all_gen_params),
+	KUNIT_CASE_PARAM(test_cleanup_free_in_remove, fb_defio_test_all_gen_params),
+	KUNIT_CASE_PARAM(test_cleanup_free_in_destroy, fb_defio_test_all_gen_params),
+	KUNIT_CASE_PARAM(test_cleanup_and_bind_again, fb_defio_test_all_gen_params),
+	KUNIT_CASE_PARAM(test_cleanup_with_mapping_only, fb_defio_test_all_gen_params),
+	{}
+};
+
+static struct kunit_suite fb_defio_suite = {
+	.name = "fb_defio",
+	.suite_init = fb_defio_test_suite_init,
+	.suite_exit = fb_defio_test_suite_exit,
+	.test_cases = fb_defio_cases,
+};
+
+/*
+ * Contract
+ */
+
+#define FB_DEFIO_CONTRACT_ORDER	2
+
+struct fb_defio_contract {
+	struct fb_info *info;
+	struct page *block;
+	struct fb_deferred_io fbdefio;
+};
+
+static void fb_defio_contract_deferred_io(struct fb_info *info, struct list_head *pagelist)
+{
+}
+
+static struct page *fb_defio_contract_get_page(struct fb_info *info, unsigned long offset)
+{
+	return NULL;
+}
+
+static const struct fb_ops fb_defio_contract_ops = {
+	.owner		= THIS_MODULE,
+	.fb_mmap	= fb_deferred_io_mmap,
+};
+
+KUNIT_DEFINE_ACTION_WRAPPER(fb_defio_contract_release, framebuffer_release, struct fb_info *);
+KUNIT_DEFINE_ACTION_WRAPPER(fb_defio_contract_vfree, vfree, void *);
+
+static void fb_defio_contract_free_block(void *block)
+{
+	__free_pages(block, FB_DEFIO_CONTRACT_ORDER);
+}
+
+/* A framebuffer that keeps the contract of FBINFO_KMEMFB, for the test to break. */
+static struct fb_defio_contract *fb_defio_contract_setup(struct kunit *test)
+{
+	struct fb_defio_contract *ctx = kunit_kzalloc(test, sizeof(*ctx), GFP_KERNEL);
+	struct fb_info *info;
+
+	KUNIT_ASSERT_NOT_NULL(test, ctx);
+	/* What the largest length of the suite starts with has to be low in memory. */
+	ctx->block = alloc_pages(GFP_KERNEL | GFP_DMA32 | __GFP_ZERO, FB_DEFIO_CONTRACT_ORDER);
+	KUNIT_ASSERT_NOT_NULL(test, ctx->block);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, fb_defio_contract_free_block,
+							ctx->block), 0);
+
+	info = framebuffer_alloc(0, NULL);
+	KUNIT_ASSERT_NOT_NULL(test, info);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, fb_defio_contract_release, info), 0);
+	ctx->info = info;
+
+	ctx->fbdefio.deferred_io = fb_defio_contract_deferred_io;
+	info->fbdefio = &ctx->fbdefio;
+	info->fbops = &fb_defio_contract_ops;
+	info->flags = FBINFO_VIRTFB | FBINFO_KMEMFB;
+	info->screen_buffer = page_address(ctx->block);
+	info->fix.smem_start = virt_to_phys(info->screen_buffer);
+	info->fix.smem_len = PAGE_SIZE << FB_DEFIO_CONTRACT_ORDER;
+
+	return ctx;
+}
+
+/*
+ * Expects init to refuse the framebuffer and to leave it as if it did not have
+ * deferred I/O: it can be registered and opened, not mapped, and needs no
+ * cleanup, though one does no harm.
+ */
+static void fb_defio_contract_expect_refused(struct kunit *test, struct fb_info *info)
+{
+	struct file *file;
+
+	KUNIT_ASSERT_EQ(test, fb_deferred_io_init(info), -EINVAL);
+	KUNIT_EXPECT_NULL(test, info->fbdefio_state);
+	fb_deferred_io_cleanup(info);
+
+	KUNIT_ASSERT_EQ(test, register_framebuffer(info), 0);
+	file = fb_defio_test_do_open(info->node, O_RDWR);
+	KUNIT_EXPECT_NOT_ERR_OR_NULL(test, file);
+	if (!IS_ERR(file)) {
+		KUNIT_EXPECT_EQ(test, fault_kunit_mmap(test, file, 0, 1, PROT_RDWR, MAP_SHARED),
+				-ENODEV);
+		KUNIT_EXPECT_EQ(test, vfs_fsync(file, 0), 0);
+		__fput_sync(file);
+	}
+	unregister_framebuffer(info);
+}
+
+/* The fixture is not refused for anything that a test did not break. Again is fine, too. */
+static void test_contract_kept(struct kunit *test)
+{
+	struct fb_defio_contract *ctx = fb_defio_contract_setup(test);
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		KUNIT_ASSERT_EQ(test, fb_deferred_io_init(ctx->info), 0);
+		KUNIT_EXPECT_NOT_NULL(test, ctx->info->fbdefio_state);
+		KUNIT_EXPECT_EQ(test, ctx->fbdefio.delay, HZ); /* documented default */
+		fb_deferred_io_cleanup(ctx->info);
+		KUNIT_EXPECT_NULL(test, ctx->info->fbdefio_state);
+	}
+}
+
+/* Contract: the buffer is page aligned. */
+static void test_contract_unaligned(struct kunit *test)
+{
+	struct fb_defio_contract *ctx = fb_defio_contract_setup(test);
+
+	ctx->info->screen_buffer += 8;
+	ctx->info->fix.smem_start += 8;
+	ctx->info->fix.smem_len -= 8;
+	fb_defio_contract_expect_refused(test, ctx->info);
+}
+
+/* Contract: smem_start is the physical address, not something near it or a DMA handle. */
+static void test_contract_wrong_smem_start(struct kunit *test)
+{
+	struct fb_defio_contract *ctx = fb_defio_contract_setup(test);
+
+	ctx->info->fix.smem_start += PAGE_SIZE;
+	fb_defio_contract_expect_refused(test, ctx->info);
+}
+
+static void test_contract_no_smem_start(struct kunit *test)
+{
+	struct fb_defio_contract *ctx = fb_defio_contract_setup(test);
+
+	ctx->info->fix.smem_start = 0;
+	fb_defio_contract_expect_refused(test, ctx->info);
+}
+
+/* Contract: the memory is in the linear mapping, which that of vmalloc() is not. */
+static void test_contract_vmalloc(struct kunit *test)
+{
+	struct fb_defio_contract *ctx = fb_defio_contract_setup(test);
+	void *buffer = vzalloc(ctx->info->fix.smem_len);
+
+	KUNIT_ASSERT_NOT_NULL(test, buffer);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, fb_defio_contract_vfree, buffer), 0);
+	ctx->info->screen_buffer = buffer;
+	ctx->info->fix.smem_start = PFN_PHYS(vmalloc_to_pfn(buffer));
+	fb_defio_contract_expect_refused(test, ctx->info);
+}
+
+/*
+ * Contract: the memory is in the linear mapping up to its last byte. That of a
+ * framebuffer of 4 GiB is not, where memory ends or has a hole before.
+ */
+static void test_contract_not_linear_to_the_end(struct kunit *test)
+{
+	struct fb_defio_contract *ctx = fb_defio_contract_setup(test);
+	const char *buffer = ctx->info->screen_buffer;
+	u32 len = U32_MAX & PAGE_MASK, offset;
+
+	for (offset = 0; offset < len; offset += PAGE_SIZE) {
+		if (!virt_addr_valid(buffer + offset))
+			break;
+	}
+	if (offset == len)
+		kunit_skip(test, "4 GiB of memory without a hole");
+
+	ctx->info->fix.smem_len = len;
+	fb_defio_contract_expect_refused(test, ctx->info);
+
+	/* The first page that is at fault is enough. */
+	ctx->info->fix.smem_len = offset + 1;
+	fb_defio_contract_expect_refused(test, ctx->info);
+}
+
+/* Contract: a framebuffer has a length. */
+static void test_contract_zero_length(struct kunit *test)
+{
+	struct fb_defio_contract *ctx = fb_defio_contract_setup(test);
+
+	ctx->info->fix.smem_len = 0;
+	fb_defio_contract_expect_refused(test, ctx->info);
+}
+
+/* Contract: pages come from one place, either get_page or the block. */
+static void test_contract_get_page(struct kunit *test)
+{
+	struct fb_defio_contract *ctx = fb_defio_contract_setup(test);
+
+	ctx->fbdefio.get_page = fb_defio_contract_get_page;
+	fb_defio_contract_expect_refused(test, ctx->info);
+}
+
+/* Nothing is left of a refused framebuffer that would keep a corrected one out. */
+static void test_contract_corrected(struct kunit *test)
+{
+	struct fb_defio_contract *ctx = fb_defio_contract_setup(test);
+
+	ctx->info->fix.smem_start += PAGE_SIZE;
+	fb_defio_contract_expect_refused(test, ctx->info);
+
+	ctx->info->fix.smem_start -= PAGE_SIZE;
+	KUNIT_ASSERT_EQ(test, fb_deferred_io_init(ctx->info), 0);
+	fb_deferred_io_cleanup(ctx->info);
+}
+
+static struct kunit_case fb_defio_contract_cases[] = {
+	KUNIT_CASE(test_contract_kept),
+	KUNIT_CASE(test_contract_unaligned),
+	KUNIT_CASE(test_contract_wrong_smem_start),
+	KUNIT_CASE(test_contract_no_smem_start),
+	KUNIT_CASE(test_contract_vmalloc),
+	KUNIT_CASE(test_contract_not_linear_to_the_end),
+	KUNIT_CASE(test_contract_zero_length),
+	KUNIT_CASE(test_contract_get_page),
+	KUNIT_CASE(test_contract_corrected),
+	{}
+};
+
+static struct kunit_suite fb_defio_contract_suite = {
+	.name = "fb_defio_contract",
+	.suite_init = fb_defio_test_suite_init,
+	.suite_exit = fb_defio_test_suite_exit,
+	.test_cases = fb_defio_contract_cases,
+};
+
+kunit_test_suites(&fb_defio_suite, &fb_defio_contract_suite);
+
+MODULE_DESCRIPTION("KUnit tests for fbdev deferred I/O");
+MODULE_LICENSE("GPL");

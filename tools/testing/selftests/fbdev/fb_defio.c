@@ -1,0 +1,1489 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Tests of fbdev's deferred I/O that need a process: what user space sees of a
+ * framebuffer whose first writes are tracked by page faults.
+ *
+ * They run on mock devices (CONFIG_FB_DEFIO_MOCK), which need no hardware. The
+ * oracle of most of them: once writers have stopped and fsync() has returned,
+ * the panel equals the framebuffer, byte for byte. The devices have a delay of
+ * a minute where a test wants to be alone in saying when pages are flushed.
+ *
+ * "Contiguous" is memory that the driver owns as one block (FBINFO_KMEMFB),
+ * "page-backed" is memory in which each page has a reference count of its own.
+ *
+ * A test also fails if the kernel complains in its log meanwhile. These cases
+ * show bugs of kernels that lack contiguous framebuffers. Run each one after a
+ * boot of its own with "-r <name>": the first bug can leave a kernel that does
+ * not survive the second, and some complaints are rate-limited.
+ *
+ *  fb_defio.alloc_pages.map_write_unmap
+ *	pages of the block go to the page allocator at munmap()
+ *  fb_defio.alloc_pages.map_again_under_pressure
+ *	and are mapped again when somebody else has them
+ *  fb_defio_unbind.alloc_pages_remove.unbind_mapped
+ *	mappings outlive the memory
+ *  fb_defio_unbind.vmalloc_remove.close_after_unbind
+ *	close() uses what the driver has freed (needs KASAN to be seen)
+ *  fb_defio_unbind.vmalloc_remove.unbind_write_load
+ *	the worker is queued again behind the cleanup
+ *  fb_defio.vmalloc.two_nodes
+ *	writes through one of two device nodes are lost
+ *  fb_defio_panel.vmalloc.open_fails
+ *	a file that was not opened counts as open
+ *  fb_defio.vmalloc.read_only_pages
+ *	pages that were read, not written, are freed in a bad state
+ */
+
+#include <linux/fb.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "../kselftest_harness.h"
+#include "mock.h"
+
+#define NPAGES		16UL
+
+/* The last page is not a whole one; the tests use its first bytes. */
+#define TAIL		100UL
+
+#define FB_MAJOR	29
+
+#define PRESSURE	(64UL << 20)
+
+static size_t page_size;
+
+#define EXPECT_ERRNO(err, expr) do { \
+	errno = 0; \
+	EXPECT_EQ(-1, (long)(expr)); \
+	EXPECT_EQ(err, errno); \
+} while (0)
+
+static uint64_t now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+
+	return ts.tv_sec * 1000ULL + ts.tv_nsec / 1000000;
+}
+
+/* One byte is enough to make a page dirty; the oracle compares all of them. */
+static void put(uint8_t *map, size_t page, uint8_t val)
+{
+	__atomic_store_n(&map[page * page_size + 5], val, __ATOMIC_SEQ_CST);
+}
+
+static uint8_t get(const uint8_t *map, size_t page)
+{
+	return __atomic_load_n(&map[page * page_size + 5], __ATOMIC_SEQ_CST);
+}
+
+/* A dry run on other memory brings in the code for the counted one. */
+static long faults_of_writes(uint8_t *map, size_t npages, uint8_t val)
+{
+	long before = mock_faults();
+	size_t i;
+
+	for (i = 0; i < npages; i++)
+		put(map, i, val);
+
+	return mock_faults() - before;
+}
+
+static long faults_of_reads(const uint8_t *map, size_t npages)
+{
+	long before = mock_faults();
+	size_t i;
+
+	for (i = 0; i < npages; i++)
+		(void)get(map, i);
+
+	return mock_faults() - before;
+}
+
+static void *map_fb(int fd, int prot, size_t npages)
+{
+	return mmap(NULL, npages * page_size, prot, MAP_SHARED, fd, 0);
+}
+
+/* One process waits until another has done something; EOF also wakes up. */
+struct gate {
+	int fds[2];
+};
+
+static int gate_init(struct gate *gate)
+{
+	return pipe(gate->fds);
+}
+
+static void gate_open(struct gate *gate)
+{
+	if (write(gate->fds[1], "", 1) != 1)
+		_exit(1);
+}
+
+static void gate_wait(struct gate *gate)
+{
+	char c;
+
+	if (read(gate->fds[0], &c, 1) != 1)
+		_exit(1);
+}
+
+/*
+ * Bound device, each kind of memory
+ */
+
+FIXTURE(fb_defio)
+{
+	struct mock mock;
+	size_t len;	/* of the framebuffer in bytes */
+	int kmsg;
+	int fd;
+	uint8_t *map;	/* all of it, shared and writable; nothing touched */
+};
+
+FIXTURE_VARIANT(fb_defio)
+{
+	const char *mem;
+	bool contiguous;
+};
+
+FIXTURE_VARIANT_ADD(fb_defio, vmalloc) { .mem = "vmalloc" };
+FIXTURE_VARIANT_ADD(fb_defio, get_page) { .mem = "get_page" };
+FIXTURE_VARIANT_ADD(fb_defio, alloc_pages) { .mem = "alloc_pages", .contiguous = true };
+FIXTURE_VARIANT_ADD(fb_defio, free_pages) { .mem = "free_pages", .contiguous = true };
+FIXTURE_VARIANT_ADD(fb_defio, kmalloc) { .mem = "kmalloc", .contiguous = true };
+FIXTURE_VARIANT_ADD(fb_defio, dma_pages) { .mem = "dma_pages", .contiguous = true };
+
+FIXTURE_SETUP(fb_defio)
+{
+	page_size = sysconf(_SC_PAGESIZE);
+	mock_probe_init();
+	self->map = MAP_FAILED;
+	self->fd = -1;
+
+	if (!mock_is_available())
+		SKIP(return, "needs CONFIG_FB_DEFIO_MOCK and debugfs, as root");
+
+	self->kmsg = mock_kmsg_open();
+	ASSERT_LE(0, self->kmsg);
+	self->len = (NPAGES - 1) * page_size + TAIL;
+	ASSERT_EQ(0, mock_create(&self->mock, "mem=%s len=%zu delay_ms=60000",
+				 variant->mem, self->len));
+	self->fd = mock_open(&self->mock, O_RDWR);
+	ASSERT_LE(0, self->fd);
+	self->map = map_fb(self->fd, PROT_READ | PROT_WRITE, NPAGES);
+	ASSERT_NE(MAP_FAILED, self->map);
+}
+
+FIXTURE_TEARDOWN(fb_defio)
+{
+	EXPECT_EQ(0, mock_stat(&self->mock, "bad_pages"));
+	if (self->map != MAP_FAILED)
+		EXPECT_EQ(0, munmap(self->map, NPAGES * page_size));
+	if (self->fd >= 0)
+		EXPECT_EQ(0, close(self->fd));
+	EXPECT_EQ(0, mock_stat(&self->mock, "users"));
+	EXPECT_EQ(0, mock_delete(&self->mock));
+	EXPECT_EQ(0, mock_kmsg_splats(self->kmsg));
+}
+
+#define EXPECT_FLUSHED() do { \
+	EXPECT_EQ(0, fsync(self->fd)); \
+	EXPECT_EQ(0, mock_panel_diff(&self->mock, self->fd, self->len)); \
+} while (0)
+
+/* The panel gets exactly the pages that were written, each one once. */
+TEST_F(fb_defio, write_is_tracked)
+{
+	size_t i;
+
+	for (i = 0; i < NPAGES; i++)
+		put(self->map, i, i + 1);
+	EXPECT_FLUSHED();
+	EXPECT_EQ(NPAGES, mock_stat(&self->mock, "pages"));
+
+	put(self->map, 3, 0x33);
+	put(self->map, 3, 0x34);
+	EXPECT_FLUSHED();
+	EXPECT_EQ(NPAGES + 1, mock_stat(&self->mock, "pages"));
+
+	/* Nothing is dirty, nothing is sent. */
+	EXPECT_FLUSHED();
+	EXPECT_EQ(NPAGES + 1, mock_stat(&self->mock, "pages"));
+}
+
+/* Pages that are read, not written, are not sent to the panel. */
+TEST_F(fb_defio, read_is_not_tracked)
+{
+	faults_of_writes(self->map, NPAGES, 1);
+	EXPECT_FLUSHED();
+	EXPECT_EQ(0, munmap(self->map, NPAGES * page_size));
+	self->map = map_fb(self->fd, PROT_READ | PROT_WRITE, NPAGES);
+	ASSERT_NE(MAP_FAILED, self->map);
+
+	EXPECT_EQ(NPAGES, faults_of_reads(self->map, NPAGES));
+	EXPECT_EQ(0, faults_of_reads(self->map, NPAGES));
+	EXPECT_EQ(0, fsync(self->fd));
+	EXPECT_EQ(NPAGES, mock_stat(&self->mock, "pages"));
+}
+
+/*
+ * A first write costs one fault, of a page that is not mapped and of one that
+ * is mapped read-only; a write to a dirty page costs none.
+ */
+TEST_F(fb_defio, first_write_faults)
+{
+	uint8_t *anon;
+
+	anon = mmap(NULL, NPAGES * page_size, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, anon);
+	faults_of_reads(anon, NPAGES);
+	faults_of_writes(anon, NPAGES, 1);
+
+	EXPECT_EQ(NPAGES, faults_of_writes(self->map, NPAGES, 1));
+	EXPECT_EQ(0, faults_of_writes(self->map, NPAGES, 2));
+	EXPECT_FLUSHED();
+	EXPECT_EQ(NPAGES, faults_of_writes(self->map, NPAGES, 3));
+	EXPECT_FLUSHED();
+
+	EXPECT_EQ(0, munmap(self->map, NPAGES * page_size));
+	self->map = map_fb(self->fd, PROT_READ | PROT_WRITE, NPAGES);
+	ASSERT_NE(MAP_FAILED, self->map);
+	EXPECT_EQ(NPAGES, faults_of_reads(self->map, NPAGES));
+	EXPECT_EQ(NPAGES, faults_of_writes(self->map, NPAGES, 4));
+	EXPECT_FLUSHED();
+	munmap(anon, NPAGES * page_size);
+}
+
+/*
+ * Invariant 3: pages of a block are not reference counted. The block is still
+ * the driver's after it was mapped, written and unmapped: nobody who allocates
+ * memory gets a part of it.
+ */
+TEST_F_TIMEOUT(fb_defio, map_write_unmap, 120)
+{
+	size_t i;
+	void *mem;
+
+	for (i = 0; i < NPAGES; i++)
+		put(self->map, i, i + 1);
+	EXPECT_FLUSHED();
+	EXPECT_EQ(0, munmap(self->map, NPAGES * page_size));
+	self->map = MAP_FAILED;
+
+	mem = mock_press_memory(PRESSURE);
+	ASSERT_NE(MAP_FAILED, mem);
+	EXPECT_EQ(0, mock_panel_diff(&self->mock, self->fd, self->len));
+	EXPECT_EQ(0, munmap(mem, PRESSURE));
+}
+
+/* Invariant 3, again and again, with somebody who uses what is free. */
+TEST_F_TIMEOUT(fb_defio, map_again_under_pressure, 120)
+{
+	int round;
+	size_t i;
+	void *mem;
+
+	for (round = 0; round < 4; round++) {
+		EXPECT_EQ(0, munmap(self->map, NPAGES * page_size));
+		mem = mock_press_memory(PRESSURE / 4);
+		ASSERT_NE(MAP_FAILED, mem);
+		self->map = map_fb(self->fd, PROT_READ | PROT_WRITE, NPAGES);
+		ASSERT_NE(MAP_FAILED, self->map);
+		for (i = 0; i < NPAGES; i++)
+			put(self->map, i, round * NPAGES + i + 1);
+		EXPECT_FLUSHED();
+		for (i = 0; i < NPAGES; i++)
+			EXPECT_EQ((uint8_t)(round * NPAGES + i + 1), get(self->map, i));
+		EXPECT_EQ(0, munmap(mem, PRESSURE / 4));
+	}
+}
+
+/*
+ * Teardown of pages that were mapped and never written: what the core has noted
+ * in them has to be undone as well before they are freed.
+ */
+TEST_F(fb_defio, read_only_pages)
+{
+	size_t i;
+
+	for (i = 0; i < NPAGES; i++)
+		EXPECT_EQ(0, get(self->map, i));
+	EXPECT_EQ(0, munmap(self->map, NPAGES * page_size));
+	self->map = MAP_FAILED;
+	/* The teardown frees them, and looks at the kernel's log. */
+}
+
+/* Invariant 1, two processes: a flush write-protects the PTEs of both. */
+TEST_F(fb_defio, fork_both_tracked)
+{
+	struct gate to_child, to_parent;
+	int status;
+	pid_t pid;
+
+	ASSERT_EQ(0, gate_init(&to_child));
+	ASSERT_EQ(0, gate_init(&to_parent));
+	put(self->map, 0, 1); /* a writable PTE to be forked */
+
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		put(self->map, 0, 2);
+		put(self->map, 1, 2);
+		gate_open(&to_parent);
+		gate_wait(&to_child);
+		put(self->map, 0, 4);
+		put(self->map, 2, 4);
+		gate_open(&to_parent);
+		gate_wait(&to_child);
+		_exit(0);
+	}
+
+	gate_wait(&to_parent);
+	put(self->map, 1, 3);
+	EXPECT_FLUSHED();
+	EXPECT_EQ(2, mock_stat(&self->mock, "pages"));
+
+	gate_open(&to_child);
+	gate_wait(&to_parent);
+	EXPECT_FLUSHED();
+	EXPECT_EQ(4, mock_stat(&self->mock, "pages"));
+
+	/* Both write the same page: it is on the list once. */
+	put(self->map, 2, 5);
+	EXPECT_FLUSHED();
+	EXPECT_EQ(5, mock_stat(&self->mock, "pages"));
+
+	gate_open(&to_child);
+	EXPECT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_EQ(0, status);
+
+	put(self->map, 0, 6);
+	EXPECT_FLUSHED();
+	EXPECT_EQ(6, mock_stat(&self->mock, "pages"));
+}
+
+/* Invariant 1 with PTEs that have moved to another address. */
+TEST_F(fb_defio, mremap_move)
+{
+	uint8_t *to, *moved;
+
+	put(self->map, 0, 1);
+	to = mmap(NULL, NPAGES * page_size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, to);
+	moved = mremap(self->map, NPAGES * page_size, NPAGES * page_size,
+		       MREMAP_MAYMOVE | MREMAP_FIXED, to);
+	ASSERT_EQ(to, moved);
+	self->map = moved;
+
+	put(self->map, 0, 2);
+	put(self->map, 1, 2);
+	EXPECT_FLUSHED();
+	EXPECT_EQ(2, mock_stat(&self->mock, "pages"));
+	put(self->map, 0, 3);
+	put(self->map, 2, 3);
+	EXPECT_FLUSHED();
+	EXPECT_EQ(4, mock_stat(&self->mock, "pages"));
+}
+
+/* VM_DONTEXPAND: a mapping must not outgrow what mmap() has checked. */
+TEST_F(fb_defio, mremap_grow_refused)
+{
+	uint8_t *map;
+
+	map = map_fb(self->fd, PROT_READ | PROT_WRITE, 2);
+	ASSERT_NE(MAP_FAILED, map);
+	EXPECT_ERRNO(EFAULT, mremap(map, 2 * page_size, 4 * page_size, MREMAP_MAYMOVE));
+	/* Zero as the old size would make a second mapping. */
+	EXPECT_ERRNO(EFAULT, mremap(map, 0, 2 * page_size, MREMAP_MAYMOVE));
+	put(map, 1, 1);
+	EXPECT_FLUSHED();
+
+	/* Shrinking is all right. */
+	EXPECT_EQ(map, mremap(map, 2 * page_size, page_size, MREMAP_MAYMOVE));
+	put(map, 0, 2);
+	EXPECT_FLUSHED();
+	EXPECT_EQ(2, mock_stat(&self->mock, "pages"));
+	EXPECT_EQ(0, munmap(map, page_size));
+}
+
+/* Dirty pages survive the end of their mapping, and the rest stays tracked. */
+TEST_F(fb_defio, munmap_part)
+{
+	size_t i;
+
+	for (i = 0; i < NPAGES; i++)
+		put(self->map, i, 1);
+	EXPECT_EQ(0, munmap(self->map + 4 * page_size, 4 * page_size));
+	EXPECT_FLUSHED();
+	EXPECT_EQ(NPAGES, mock_stat(&self->mock, "pages"));
+
+	for (i = 0; i < NPAGES; i++) {
+		if (i < 4 || i >= 8)
+			put(self->map, i, 2);
+	}
+	EXPECT_FLUSHED();
+	EXPECT_EQ(2 * NPAGES - 4, mock_stat(&self->mock, "pages"));
+	EXPECT_EQ(SIGSEGV, mock_probe_write(self->map + 5 * page_size, 1));
+}
+
+/*
+ * Invariant 1, second half: a read-only PTE is clean. mprotect() makes a dirty
+ * shared PTE writable again without a fault, and the write would go unnoticed.
+ */
+TEST_F(fb_defio, mprotect_flush_between)
+{
+	size_t len = NPAGES * page_size;
+
+	put(self->map, 0, 1);
+	put(self->map, 1, 1);
+	EXPECT_EQ(0, mprotect(self->map, len, PROT_READ));
+	EXPECT_FLUSHED();
+	EXPECT_EQ(0, mprotect(self->map, len, PROT_READ | PROT_WRITE));
+	put(self->map, 0, 2);
+	EXPECT_FLUSHED();
+	EXPECT_EQ(3, mock_stat(&self->mock, "pages"));
+
+	/* The other way round: flushed first, then made read-only. */
+	put(self->map, 0, 3);
+	EXPECT_FLUSHED();
+	EXPECT_EQ(0, mprotect(self->map, len, PROT_READ));
+	EXPECT_EQ(0, mprotect(self->map, len, PROT_READ | PROT_WRITE));
+	put(self->map, 0, 4);
+	EXPECT_FLUSHED();
+	EXPECT_EQ(5, mock_stat(&self->mock, "pages"));
+}
+
+TEST_F(fb_defio, mprotect_no_flush)
+{
+	size_t len = NPAGES * page_size;
+
+	put(self->map, 0, 1);
+	EXPECT_EQ(0, mprotect(self->map, len, PROT_READ));
+	EXPECT_EQ(SIGSEGV, mock_probe_write(self->map, 2));
+	EXPECT_EQ(0, mprotect(self->map, len, PROT_READ | PROT_WRITE));
+	put(self->map, 0, 3);
+	EXPECT_FLUSHED();
+	EXPECT_EQ(1, mock_stat(&self->mock, "pages"));
+	put(self->map, 0, 4);
+	EXPECT_FLUSHED();
+	EXPECT_EQ(2, mock_stat(&self->mock, "pages"));
+}
+
+/*
+ * A shared mapping of a file that is open for reading only has no VM_SHARED. It
+ * is neither a private mapping nor the end of the walk over the mappings of the
+ * framebuffer: those that come after it are write-protected at each flush.
+ */
+TEST_F(fb_defio, read_only_open_first)
+{
+	uint8_t *ro, *rw;
+	size_t i;
+	int fd, round;
+
+	EXPECT_EQ(0, munmap(self->map, NPAGES * page_size));
+	self->map = MAP_FAILED;
+
+	fd = mock_open(&self->mock, O_RDONLY);
+	ASSERT_LE(0, fd);
+	EXPECT_ERRNO(EACCES, map_fb(fd, PROT_READ | PROT_WRITE, NPAGES));
+	ro = map_fb(fd, PROT_READ, NPAGES);
+	ASSERT_NE(MAP_FAILED, ro);
+	for (i = 0; i < NPAGES; i++)
+		EXPECT_EQ(0, get(ro, i));
+	EXPECT_ERRNO(EACCES, mprotect(ro, NPAGES * page_size, PROT_READ | PROT_WRITE));
+
+	rw = map_fb(self->fd, PROT_READ | PROT_WRITE, NPAGES);
+	ASSERT_NE(MAP_FAILED, rw);
+	for (round = 1; round <= 3; round++) {
+		for (i = 0; i < NPAGES; i++)
+			put(rw, i, round);
+		EXPECT_FLUSHED();
+		EXPECT_EQ(round * NPAGES, mock_stat(&self->mock, "pages"));
+		for (i = 0; i < NPAGES; i++)
+			EXPECT_EQ(round, get(ro, i));
+	}
+	EXPECT_EQ(SIGSEGV, mock_probe_write(ro, 1));
+
+	EXPECT_EQ(0, munmap(rw, NPAGES * page_size));
+	EXPECT_EQ(0, munmap(ro, NPAGES * page_size));
+	EXPECT_EQ(0, close(fd));
+}
+
+/* mm cannot copy a page on write that it does not know as a page. */
+TEST_F(fb_defio, private_mapping)
+{
+	size_t len = NPAGES * page_size;
+	uint8_t *map;
+	int fd;
+
+	if (variant->contiguous) {
+		EXPECT_ERRNO(EINVAL, mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE,
+					  self->fd, 0));
+		EXPECT_ERRNO(EINVAL, mmap(NULL, len, PROT_READ, MAP_PRIVATE, self->fd, 0));
+		fd = mock_open(&self->mock, O_RDONLY);
+		ASSERT_LE(0, fd);
+		EXPECT_ERRNO(EINVAL, mmap(NULL, len, PROT_READ, MAP_PRIVATE, fd, 0));
+		EXPECT_EQ(0, close(fd));
+		return;
+	}
+
+	/* A copy: what is written to it does not get to the panel. */
+	put(self->map, 0, 7);
+	map = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE, self->fd, 0);
+	ASSERT_NE(MAP_FAILED, map);
+	put(map, 0, 1);
+	EXPECT_FLUSHED();
+	EXPECT_EQ(1, mock_stat(&self->mock, "pages"));
+	EXPECT_EQ(7, get(self->map, 0));
+	EXPECT_EQ(0, munmap(map, len));
+}
+
+/* Invariant 5: writes are tracked whichever node the file was opened through. */
+TEST_F(fb_defio, two_nodes)
+{
+	char path[64];
+	uint8_t *map;
+	int fd;
+
+	snprintf(path, sizeof(path), "/dev/fb_defio_test.%d", getpid());
+	ASSERT_EQ(0, mknod(path, S_IFCHR | 0600, makedev(FB_MAJOR, mock_node(&self->mock))));
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	ASSERT_LE(0, fd) {
+		unlink(path);
+	}
+	map = map_fb(fd, PROT_READ | PROT_WRITE, NPAGES);
+	ASSERT_NE(MAP_FAILED, map) {
+		unlink(path);
+	}
+
+	put(self->map, 0, 1);
+	put(map, 0, 2);
+	put(map, 1, 2);
+	EXPECT_FLUSHED();
+	put(self->map, 0, 3);
+	put(self->map, 1, 3);
+	EXPECT_FLUSHED();
+	put(map, 0, 4);
+	put(map, 2, 4);
+	EXPECT_FLUSHED();
+	EXPECT_EQ(6, mock_stat(&self->mock, "pages"));
+
+	/* The node goes, the mapping stays, and so does the other one. */
+	EXPECT_EQ(0, unlink(path));
+	EXPECT_EQ(0, close(fd));
+	put(map, 0, 5);
+	put(self->map, 2, 5);
+	EXPECT_FLUSHED();
+	EXPECT_EQ(8, mock_stat(&self->mock, "pages"));
+	EXPECT_EQ(0, munmap(map, NPAGES * page_size));
+	put(self->map, 0, 6);
+	EXPECT_FLUSHED();
+	EXPECT_EQ(9, mock_stat(&self->mock, "pages"));
+}
+
+/* A mapping ends with the page that holds the last byte. */
+TEST_F(fb_defio, bounds)
+{
+	int prot = PROT_READ | PROT_WRITE;
+	off_t end = NPAGES * page_size;
+	uint8_t *map;
+
+	map = mmap(NULL, page_size, prot, MAP_SHARED, self->fd, end - page_size);
+	ASSERT_NE(MAP_FAILED, map);
+	map[TAIL - 1] = 1;
+	EXPECT_FLUSHED();
+	EXPECT_EQ(0, munmap(map, page_size));
+
+	if (variant->contiguous) {
+		EXPECT_ERRNO(EINVAL, mmap(NULL, end + page_size, prot, MAP_SHARED,
+					  self->fd, 0));
+		EXPECT_ERRNO(EINVAL, mmap(NULL, 2 * page_size, prot, MAP_SHARED, self->fd,
+					  end - page_size));
+		EXPECT_ERRNO(EINVAL, mmap(NULL, page_size, prot, MAP_SHARED, self->fd, end));
+		/* The largest offsets that mm lets through. */
+		EXPECT_ERRNO(EINVAL, mmap(NULL, 2 * page_size, prot, MAP_SHARED, self->fd,
+					  -3 * (off_t)page_size));
+		EXPECT_ERRNO(EINVAL, mmap(NULL, page_size, prot, MAP_SHARED, self->fd,
+					  -2 * (off_t)page_size));
+		return;
+	}
+
+	map = mmap(NULL, 2 * page_size, prot, MAP_SHARED, self->fd, end - page_size);
+	ASSERT_NE(MAP_FAILED, map);
+	EXPECT_EQ(0, mock_probe_write(map, 2));
+	EXPECT_EQ(SIGBUS, mock_probe_read(map + page_size));
+	EXPECT_EQ(SIGBUS, mock_probe_write(map + page_size, 3));
+	EXPECT_FLUSHED();
+	EXPECT_EQ(0, munmap(map, 2 * page_size));
+}
+
+/* Offsets into the file and into the mapping are not the same thing. */
+TEST_F(fb_defio, map_middle)
+{
+	uint8_t *map;
+	size_t i;
+
+	map = mmap(NULL, 3 * page_size, PROT_READ | PROT_WRITE, MAP_SHARED, self->fd,
+		   5 * page_size);
+	ASSERT_NE(MAP_FAILED, map);
+	for (i = 0; i < 3; i++)
+		put(map, i, i + 1);
+	EXPECT_FLUSHED();
+	EXPECT_EQ(3, mock_stat(&self->mock, "pages"));
+	for (i = 0; i < 3; i++) {
+		EXPECT_EQ(i + 1, get(self->map, 5 + i));
+		put(map, i, i + 4);
+		put(self->map, 5 + i, i + 8);
+	}
+	EXPECT_FLUSHED();
+	EXPECT_EQ(6, mock_stat(&self->mock, "pages"));
+	EXPECT_EQ(0, munmap(map, 3 * page_size));
+}
+
+/* What a debugger does; the core has to do it where there are no pages. */
+TEST_F(fb_defio, proc_mem)
+{
+	char out[64], in[64];
+	uint8_t *map;
+	int fd;
+
+	fd = open("/proc/self/mem", O_RDWR | O_CLOEXEC);
+	ASSERT_LE(0, fd);
+	memset(out, 0x42, sizeof(out));
+	put(self->map, 0, 7);
+
+	/* Across a page boundary, on pages that are not mapped yet. */
+	EXPECT_EQ(64, pwrite(fd, out, 64, (off_t)(self->map + 3 * page_size - 32)));
+	EXPECT_FLUSHED();
+	EXPECT_EQ(3, mock_stat(&self->mock, "pages"));
+	EXPECT_EQ(64, pread(fd, in, 64, (off_t)(self->map + 3 * page_size - 32)));
+	EXPECT_EQ(0, memcmp(in, out, 64));
+
+	/* And it does not make the page writable for the process behind our back. */
+	put(self->map, 3, 0x43);
+	EXPECT_FLUSHED();
+	EXPECT_EQ(4, mock_stat(&self->mock, "pages"));
+
+	/* It ends with the mapping, not with the framebuffer. */
+	EXPECT_EQ(0, munmap(self->map + 4 * page_size, 2 * page_size));
+	map = self->map + 4 * page_size;
+	EXPECT_EQ(16, pread(fd, in, 64, (off_t)(map - 16)));
+	EXPECT_EQ(16, pwrite(fd, out, 64, (off_t)(map - 16)));
+	EXPECT_FLUSHED();
+
+	/* A read-only mapping can be read, not written, by anyone. */
+	EXPECT_EQ(0, mprotect(self->map, page_size, PROT_READ));
+	EXPECT_ERRNO(EIO, pwrite(fd, out, 64, (off_t)self->map));
+	EXPECT_EQ(64, pread(fd, in, 64, (off_t)self->map));
+	EXPECT_EQ(7, get(self->map, 0));
+
+	EXPECT_EQ(0, mock_unbind(&self->mock));
+	if (variant->contiguous)
+		EXPECT_ERRNO(EIO, pread(fd, in, 64, (off_t)self->map));
+	EXPECT_ERRNO(EIO, pwrite(fd, out, 64, (off_t)(self->map + 8 * page_size)));
+	EXPECT_EQ(0, close(fd));
+}
+
+/* Nobody can pin pages of a contiguous framebuffer. */
+TEST_F(fb_defio, process_vm_readv)
+{
+	char buf[64];
+	struct iovec local = { buf, sizeof(buf) }, remote = { self->map, sizeof(buf) };
+
+	put(self->map, 0, 7);
+	if (variant->contiguous) {
+		EXPECT_ERRNO(EFAULT, process_vm_readv(getpid(), &local, 1, &remote, 1, 0));
+	} else {
+		EXPECT_EQ(64, process_vm_readv(getpid(), &local, 1, &remote, 1, 0));
+		EXPECT_EQ(7, buf[5]);
+	}
+	EXPECT_FLUSHED();
+}
+
+/* Dropping PTEs from user space: refused, or without loss. */
+TEST_F(fb_defio, madvise_dontneed)
+{
+	size_t len = NPAGES * page_size;
+
+	put(self->map, 0, 1);
+	if (variant->contiguous)
+		EXPECT_ERRNO(EINVAL, madvise(self->map, len, MADV_DONTNEED));
+	else
+		EXPECT_EQ(0, madvise(self->map, len, MADV_DONTNEED));
+	EXPECT_EQ(1, get(self->map, 0));
+	put(self->map, 0, 2);
+	EXPECT_FLUSHED();
+	EXPECT_EQ(1, mock_stat(&self->mock, "pages"));
+}
+
+/* write() has no page faults; the driver notes what it touches. */
+TEST_F(fb_defio, write_syscall)
+{
+	char buf[100];
+
+	memset(buf, 0x21, sizeof(buf));
+	EXPECT_EQ(100, pwrite(self->fd, buf, sizeof(buf), 2 * page_size - 50));
+	EXPECT_FLUSHED();
+	EXPECT_EQ(0, mock_stat(&self->mock, "pages"));
+	EXPECT_EQ(1, mock_stat(&self->mock, "empty"));
+
+	/* Both ways at once. */
+	put(self->map, 7, 1);
+	EXPECT_EQ(100, pwrite(self->fd, buf, sizeof(buf), 4 * page_size));
+	EXPECT_FLUSHED();
+	EXPECT_EQ(1, mock_stat(&self->mock, "pages"));
+	EXPECT_EQ(2, mock_stat(&self->mock, "flushes"));
+}
+
+/* The last close() waits for what was written; nobody has called fsync(). */
+TEST_F(fb_defio, last_close_flushes)
+{
+	int fd;
+
+	put(self->map, 0, 1);
+	EXPECT_EQ(0, munmap(self->map, NPAGES * page_size));
+	self->map = MAP_FAILED;
+	EXPECT_EQ(0, close(self->fd));
+	self->fd = -1;
+	EXPECT_EQ(1, mock_stat(&self->mock, "pages"));
+
+	fd = mock_open(&self->mock, O_RDONLY);
+	ASSERT_LE(0, fd);
+	EXPECT_EQ(0, mock_panel_diff(&self->mock, fd, self->len));
+	EXPECT_EQ(0, close(fd));
+}
+
+/* A mapping keeps the file open and goes on working without a descriptor. */
+TEST_F(fb_defio, map_outlives_close)
+{
+	int fd;
+
+	put(self->map, 0, 1);
+	EXPECT_EQ(0, close(self->fd));
+	fd = mock_open(&self->mock, O_RDWR);
+	ASSERT_LE(0, fd);
+	self->fd = fd;
+	put(self->map, 0, 2);
+	put(self->map, 1, 2);
+	EXPECT_FLUSHED();
+	put(self->map, 0, 3);
+	EXPECT_FLUSHED();
+	EXPECT_EQ(3, mock_stat(&self->mock, "pages"));
+}
+
+/*
+ * Parameters of the device
+ */
+
+FIXTURE(fb_defio_panel)
+{
+	struct mock mock;
+	size_t len;
+	int kmsg;
+	int fd;
+	uint8_t *map;
+};
+
+FIXTURE_VARIANT(fb_defio_panel)
+{
+	const char *mem;
+};
+
+FIXTURE_VARIANT_ADD(fb_defio_panel, vmalloc) { .mem = "vmalloc" };
+FIXTURE_VARIANT_ADD(fb_defio_panel, get_page) { .mem = "get_page" };
+FIXTURE_VARIANT_ADD(fb_defio_panel, alloc_pages) { .mem = "alloc_pages" };
+FIXTURE_VARIANT_ADD(fb_defio_panel, dma_pages) { .mem = "dma_pages" };
+
+FIXTURE_SETUP(fb_defio_panel)
+{
+	page_size = sysconf(_SC_PAGESIZE);
+	mock_probe_init();
+	self->map = MAP_FAILED;
+	self->fd = -1;
+	self->len = (NPAGES - 1) * page_size + TAIL;
+
+	if (!mock_is_available())
+		SKIP(return, "needs CONFIG_FB_DEFIO_MOCK and debugfs, as root");
+
+	self->kmsg = mock_kmsg_open();
+	ASSERT_LE(0, self->kmsg);
+}
+
+FIXTURE_TEARDOWN(fb_defio_panel)
+{
+	if (self->mock.name[0])
+		EXPECT_EQ(0, mock_stat(&self->mock, "bad_pages"));
+	if (self->map != MAP_FAILED)
+		EXPECT_EQ(0, munmap(self->map, NPAGES * page_size));
+	if (self->fd >= 0)
+		EXPECT_EQ(0, close(self->fd));
+	if (self->mock.name[0])
+		EXPECT_EQ(0, mock_delete(&self->mock));
+	EXPECT_EQ(0, mock_kmsg_splats(self->kmsg));
+}
+
+#define SETUP_PANEL(__args) do { \
+	ASSERT_EQ(0, mock_create(&self->mock, "mem=%s len=%zu " __args, variant->mem, \
+				 self->len)); \
+	self->fd = mock_open(&self->mock, O_RDWR); \
+	ASSERT_LE(0, self->fd); \
+	self->map = map_fb(self->fd, PROT_READ | PROT_WRITE, NPAGES); \
+	ASSERT_NE(MAP_FAILED, self->map); \
+} while (0)
+
+struct writer {
+	pthread_t thread;
+	uint8_t *map;
+	unsigned int id;
+	unsigned int seed;
+	bool reads;		/* reads instead */
+	uint64_t until;		/* in ms, 0 means until a signal */
+	atomic_ulong done;
+	int sig;		/* raised by the last access */
+};
+
+/* Random pages, and in each of them a place of its own. */
+static void *writer_run(void *arg)
+{
+	struct writer *writer = arg;
+	unsigned int i = 0;
+	uint8_t *addr;
+
+	for (;;) {
+		addr = (uint8_t *)writer->map + rand_r(&writer->seed) % NPAGES * page_size +
+		       writer->id;
+		if (writer->reads)
+			writer->sig = mock_probe_read(addr);
+		else
+			writer->sig = mock_probe_write(addr, i % 0x80);
+		if (writer->sig)
+			break;
+		atomic_fetch_add(&writer->done, 1);
+		if (++i % 64 == 0 && writer->until && now_ms() >= writer->until)
+			break;
+	}
+
+	return NULL;
+}
+
+#define NPROCS		3
+#define NTHREADS	2
+
+/* In a child: NTHREADS writers, the last one of them the process itself. */
+static int writers_process(uint8_t *map, unsigned int nr, uint64_t until)
+{
+	struct writer writers[NTHREADS] = {};
+	unsigned int i;
+
+	for (i = 0; i < NTHREADS; i++) {
+		writers[i].map = map;
+		writers[i].id = nr * NTHREADS + i;
+		writers[i].seed = writers[i].id + 1;
+		writers[i].until = until;
+		if (i < NTHREADS - 1 &&
+		    pthread_create(&writers[i].thread, NULL, writer_run, &writers[i]))
+			return 1;
+	}
+	writer_run(&writers[NTHREADS - 1]);
+	for (i = 0; i < NTHREADS - 1; i++)
+		pthread_join(writers[i].thread, NULL);
+	for (i = 0; i < NTHREADS; i++) {
+		if (writers[i].sig || !writers[i].done)
+			return 1;
+	}
+
+	return 0;
+}
+
+/*
+ * Invariant 1 in a race: no write is lost between write-protection, the panel's
+ * copy and the next fault, whoever flushes.
+ */
+TEST_F_TIMEOUT(fb_defio_panel, many_writers, 120)
+{
+	pid_t pids[NPROCS];
+	unsigned long syncs;
+	int i, round, status;
+	uint64_t until;
+
+	SETUP_PANEL("delay_ms=1");
+	for (round = 0; round < 4; round++) {
+		until = now_ms() + 250;
+		for (i = 0; i < NPROCS; i++) {
+			pids[i] = fork();
+			ASSERT_LE(0, pids[i]);
+			if (!pids[i])
+				_exit(writers_process(self->map, i, until));
+		}
+		for (syncs = 0; now_ms() < until; syncs++)
+			EXPECT_EQ(0, fsync(self->fd));
+		EXPECT_LT(0, syncs);
+		for (i = 0; i < NPROCS; i++) {
+			EXPECT_EQ(pids[i], waitpid(pids[i], &status, 0));
+			EXPECT_EQ(0, status);
+		}
+		EXPECT_EQ(0, fsync(self->fd));
+		EXPECT_EQ(0, mock_panel_diff(&self->mock, self->fd, self->len));
+	}
+}
+
+/*
+ * A callback that takes long: writes during it come with the next flush, and
+ * fsync() waits for both.
+ */
+TEST_F_TIMEOUT(fb_defio_panel, slow_panel, 60)
+{
+	struct writer writer = {};
+	long long before;
+	uint64_t start;
+
+	SETUP_PANEL("delay_ms=1 panel_ms=50");
+	writer.map = self->map;
+	writer.seed = 1;
+	writer.until = now_ms() + 300;
+	ASSERT_EQ(0, pthread_create(&writer.thread, NULL, writer_run, &writer));
+	ASSERT_EQ(0, pthread_join(writer.thread, NULL));
+	EXPECT_EQ(0, writer.sig);
+	EXPECT_EQ(0, fsync(self->fd));
+	EXPECT_EQ(0, mock_panel_diff(&self->mock, self->fd, self->len));
+
+	before = mock_stat(&self->mock, "flushes");
+	start = now_ms();
+	put(self->map, 0, 0x77);
+	EXPECT_EQ(0, fsync(self->fd));
+	EXPECT_LE(50, now_ms() - start);
+	EXPECT_EQ(before + 1, mock_stat(&self->mock, "flushes"));
+	EXPECT_EQ(0, mock_panel_diff(&self->mock, self->fd, self->len));
+}
+
+/* A panel that refuses everything does no harm to tracking and teardown. */
+TEST_F(fb_defio_panel, failing_panel)
+{
+	int i;
+
+	SETUP_PANEL("delay_ms=60000 panel_error=1");
+	for (i = 1; i <= 3; i++) {
+		put(self->map, 0, i);
+		put(self->map, 1, i);
+		EXPECT_EQ(0, fsync(self->fd));
+		EXPECT_EQ(i, mock_stat(&self->mock, "errors"));
+		EXPECT_EQ(2 * i, mock_stat(&self->mock, "pages"));
+	}
+	EXPECT_EQ(2, mock_panel_diff(&self->mock, self->fd, self->len));
+}
+
+/* fb_deferred_io.sort_pagereflist, whatever the order of the writes. */
+TEST_F(fb_defio_panel, sorted)
+{
+	static const unsigned char order[] = { 9, 3, 12, 0, 15, 4, 11, 10, 1 };
+	size_t i;
+
+	SETUP_PANEL("delay_ms=60000 sort=1");
+	for (i = 0; i < ARRAY_SIZE(order); i++)
+		put(self->map, order[i], i + 1);
+	EXPECT_EQ(0, fsync(self->fd));
+	EXPECT_EQ(ARRAY_SIZE(order), mock_stat(&self->mock, "pages"));
+	EXPECT_EQ(0, mock_stat(&self->mock, "unsorted"));
+	EXPECT_EQ(0, mock_panel_diff(&self->mock, self->fd, self->len));
+}
+
+/* Pages come to the panel on their own after the delay. */
+TEST_F(fb_defio_panel, delay)
+{
+	uint64_t until;
+
+	SETUP_PANEL("delay_ms=20");
+	put(self->map, 0, 1);
+	until = now_ms() + 10000;
+	while (!mock_stat(&self->mock, "flushes") && now_ms() < until)
+		usleep(1000);
+	EXPECT_EQ(1, mock_stat(&self->mock, "pages"));
+	EXPECT_EQ(0, mock_panel_diff(&self->mock, self->fd, self->len));
+}
+
+/*
+ * Invariant 5: nothing is attached to a file when the driver's fb_open fails.
+ * Were such a file counted, no close() would ever be the last one.
+ */
+TEST_F(fb_defio_panel, open_fails)
+{
+	size_t i;
+
+	ASSERT_EQ(0, mock_create(&self->mock, "mem=%s len=%zu delay_ms=60000 open_fails=2",
+				 variant->mem, self->len));
+	EXPECT_EQ(-EBUSY, mock_open(&self->mock, O_RDWR));
+	EXPECT_EQ(-EBUSY, mock_open(&self->mock, O_RDWR));
+	self->fd = mock_open(&self->mock, O_RDWR);
+	ASSERT_LE(0, self->fd);
+	self->map = map_fb(self->fd, PROT_READ | PROT_WRITE, NPAGES);
+	ASSERT_NE(MAP_FAILED, self->map);
+	for (i = 0; i < NPAGES; i++)
+		put(self->map, i, 1);
+	EXPECT_EQ(0, munmap(self->map, NPAGES * page_size));
+	self->map = MAP_FAILED;
+	EXPECT_EQ(0, close(self->fd));
+	self->fd = -1;
+	EXPECT_EQ(NPAGES, mock_stat(&self->mock, "pages"));
+}
+
+/* More than the page allocator has in one block. */
+TEST_F_TIMEOUT(fb_defio_panel, cma, 60)
+{
+	const size_t len = 8 << 20;
+	uint8_t *map;
+	size_t i;
+	int ret;
+
+	if (strcmp(variant->mem, "dma_pages"))
+		return; /* only these come from CMA */
+
+	ret = mock_create(&self->mock, "mem=dma_pages len=%zu delay_ms=60000", len);
+	if (ret == -ENOMEM)
+		SKIP(return, "needs a contiguous memory area of 8 MiB (cma=)");
+	ASSERT_EQ(0, ret);
+	self->fd = mock_open(&self->mock, O_RDWR);
+	ASSERT_LE(0, self->fd);
+	map = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, self->fd, 0);
+	ASSERT_NE(MAP_FAILED, map);
+	for (i = 0; i < len / page_size; i++)
+		put(map, i, i + 1);
+	EXPECT_EQ(0, fsync(self->fd));
+	EXPECT_EQ(0, mock_panel_diff(&self->mock, self->fd, len));
+	for (i = 0; i < len / page_size; i += 7)
+		put(map, i, i + 2);
+	EXPECT_EQ(0, fsync(self->fd));
+	EXPECT_EQ(0, mock_panel_diff(&self->mock, self->fd, len));
+	EXPECT_EQ(0, munmap(map, len));
+}
+
+/*
+ * The device goes away
+ */
+
+FIXTURE(fb_defio_unbind)
+{
+	struct mock mock;
+	size_t len;
+	int kmsg;
+	int fd;
+	uint8_t *map;
+	bool deleted;
+};
+
+FIXTURE_VARIANT(fb_defio_unbind)
+{
+	const char *mem;
+	const char *free;	/* where the driver frees the memory */
+	bool contiguous;
+};
+
+FIXTURE_VARIANT_ADD(fb_defio_unbind, vmalloc_remove) {
+	.mem = "vmalloc", .free = "remove",
+};
+
+FIXTURE_VARIANT_ADD(fb_defio_unbind, vmalloc_destroy) {
+	.mem = "vmalloc", .free = "destroy",
+};
+
+FIXTURE_VARIANT_ADD(fb_defio_unbind, get_page_remove) {
+	.mem = "get_page", .free = "remove",
+};
+
+FIXTURE_VARIANT_ADD(fb_defio_unbind, alloc_pages_remove) {
+	.mem = "alloc_pages", .free = "remove", .contiguous = true,
+};
+
+FIXTURE_VARIANT_ADD(fb_defio_unbind, alloc_pages_destroy) {
+	.mem = "alloc_pages", .free = "destroy", .contiguous = true,
+};
+
+FIXTURE_VARIANT_ADD(fb_defio_unbind, dma_pages_remove) {
+	.mem = "dma_pages", .free = "remove", .contiguous = true,
+};
+
+FIXTURE_VARIANT_ADD(fb_defio_unbind, dma_pages_destroy) {
+	.mem = "dma_pages", .free = "destroy", .contiguous = true,
+};
+
+FIXTURE_SETUP(fb_defio_unbind)
+{
+	page_size = sysconf(_SC_PAGESIZE);
+	mock_probe_init();
+	self->map = MAP_FAILED;
+	self->fd = -1;
+	self->len = NPAGES * page_size;
+
+	if (!mock_is_available())
+		SKIP(return, "needs CONFIG_FB_DEFIO_MOCK and debugfs, as root");
+
+	self->kmsg = mock_kmsg_open();
+	ASSERT_LE(0, self->kmsg);
+}
+
+FIXTURE_TEARDOWN(fb_defio_unbind)
+{
+	if (self->mock.name[0] && !self->deleted) {
+		EXPECT_EQ(0, mock_stat(&self->mock, "bad_pages"));
+		EXPECT_EQ(0, mock_poison_lost(&self->mock));
+	}
+	if (self->map != MAP_FAILED)
+		EXPECT_EQ(0, munmap(self->map, self->len));
+	if (self->fd >= 0)
+		EXPECT_EQ(0, close(self->fd));
+	if (self->mock.name[0] && !self->deleted) {
+		EXPECT_EQ(0, mock_stat(&self->mock, "users"));
+		EXPECT_EQ(0, mock_delete(&self->mock));
+	}
+	EXPECT_EQ(0, mock_kmsg_splats(self->kmsg));
+}
+
+#define OPEN_AND_MAP() do { \
+	self->fd = mock_open(&self->mock, O_RDWR); \
+	ASSERT_LE(0, self->fd); \
+	self->map = map_fb(self->fd, PROT_READ | PROT_WRITE, NPAGES); \
+	ASSERT_NE(MAP_FAILED, self->map); \
+} while (0)
+
+#define SETUP_UNBIND(__args) do { \
+	ASSERT_EQ(0, mock_create(&self->mock, "mem=%s free=%s len=%zu " __args, \
+				 variant->mem, variant->free, self->len)); \
+	OPEN_AND_MAP(); \
+} while (0)
+
+/* Pages below FIRST_READ are written, those below FIRST_NEW read, the rest new. */
+#define FIRST_READ	6
+#define FIRST_NEW	11
+
+static void touch_pages(uint8_t *map)
+{
+	size_t i;
+
+	for (i = 0; i < FIRST_READ; i++)
+		put(map, i, i + 1);
+	for (i = FIRST_READ; i < FIRST_NEW; i++)
+		(void)get(map, i);
+}
+
+/* Returns the number of accesses that did not give what they must. */
+static int wrong_accesses_after_unbind(uint8_t *map, bool contiguous)
+{
+	int wrong = 0, sig, want;
+	size_t i;
+
+	for (i = 0; i < NPAGES; i++) {
+		/* Mappings of single pages have references and stay readable. */
+		want = !contiguous && i < FIRST_NEW ? 0 : SIGBUS;
+		sig = mock_probe_read(map + i * page_size + 5);
+		if (sig != want) {
+			fprintf(stderr, "# page %zu: reading gives signal %d, not %d\n",
+				i, sig, want);
+			wrong++;
+		}
+		sig = mock_probe_write(map + i * page_size + 5, 0x66);
+		if (sig != SIGBUS) {
+			fprintf(stderr, "# page %zu: writing gives signal %d, not %d\n",
+				i, sig, SIGBUS);
+			wrong++;
+		}
+	}
+
+	return wrong;
+}
+
+/*
+ * Invariant 4: what the driver frees cannot be reached by a mapping, on no page
+ * and neither for reading nor for writing.
+ */
+TEST_F(fb_defio_unbind, unbind_mapped)
+{
+	SETUP_UNBIND("delay_ms=60000 quarantine=1");
+	touch_pages(self->map);
+	EXPECT_EQ(0, mock_unbind(&self->mock));
+	EXPECT_EQ(-1, mock_node(&self->mock));
+	/* What had been written was shown before the device went. */
+	EXPECT_EQ(FIRST_READ, mock_stat(&self->mock, "pages"));
+	EXPECT_EQ(0, wrong_accesses_after_unbind(self->map, variant->contiguous));
+	EXPECT_EQ(0, mock_poison_lost(&self->mock));
+}
+
+/* The same for the mapping of another process, through another device node. */
+TEST_F(fb_defio_unbind, unbind_mapped_elsewhere)
+{
+	struct gate to_child, to_parent;
+	char path[64];
+	int fd, status;
+	uint8_t *map;
+	pid_t pid;
+
+	SETUP_UNBIND("delay_ms=60000 quarantine=1");
+	ASSERT_EQ(0, gate_init(&to_child));
+	ASSERT_EQ(0, gate_init(&to_parent));
+
+	snprintf(path, sizeof(path), "/dev/fb_defio_test.%d", getpid());
+	ASSERT_EQ(0, mknod(path, S_IFCHR | 0600, makedev(FB_MAJOR, mock_node(&self->mock))));
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	unlink(path);
+	ASSERT_LE(0, fd);
+	map = map_fb(fd, PROT_READ | PROT_WRITE, NPAGES);
+	ASSERT_NE(MAP_FAILED, map);
+	EXPECT_EQ(0, close(fd));
+
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		touch_pages(self->map);
+		touch_pages(map);
+		gate_open(&to_parent);
+		gate_wait(&to_child);
+		_exit(wrong_accesses_after_unbind(self->map, variant->contiguous) +
+		      wrong_accesses_after_unbind(map, variant->contiguous));
+	}
+	touch_pages(map);
+	gate_wait(&to_parent);
+	EXPECT_EQ(0, mock_unbind(&self->mock));
+	gate_open(&to_child);
+	EXPECT_EQ(0, wrong_accesses_after_unbind(map, variant->contiguous));
+	EXPECT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_EQ(0, status);
+	EXPECT_EQ(0, mock_poison_lost(&self->mock));
+	EXPECT_EQ(0, munmap(map, self->len));
+}
+
+/*
+ * Invariant 4: a file that is still open gets errors from everything, and
+ * closing it touches nothing that the driver has freed.
+ */
+TEST_F(fb_defio_unbind, close_after_unbind)
+{
+	struct fb_var_screeninfo var;
+	char buf[16] = {};
+
+	SETUP_UNBIND("delay_ms=60000");
+	touch_pages(self->map);
+	EXPECT_EQ(0, mock_unbind(&self->mock));
+
+	EXPECT_ERRNO(ENODEV, map_fb(self->fd, PROT_READ | PROT_WRITE, 1));
+	EXPECT_ERRNO(ENODEV, pread(self->fd, buf, sizeof(buf), 0));
+	EXPECT_ERRNO(ENODEV, pwrite(self->fd, buf, sizeof(buf), 0));
+	EXPECT_ERRNO(ENODEV, ioctl(self->fd, FBIOGET_VSCREENINFO, &var));
+	EXPECT_EQ(0, fsync(self->fd));
+	EXPECT_EQ(0, mock_stat(&self->mock, "destroyed"));
+	EXPECT_EQ(0, close(self->fd));
+	self->fd = -1;
+	EXPECT_EQ(0, mock_stat(&self->mock, "destroyed")); /* still mapped */
+	EXPECT_EQ(0, munmap(self->map, self->len));
+	self->map = MAP_FAILED;
+	EXPECT_EQ(1, mock_stat(&self->mock, "destroyed"));
+}
+
+/* The same if nothing of the device is left. */
+TEST_F(fb_defio_unbind, delete_while_open)
+{
+	SETUP_UNBIND("delay_ms=60000");
+	touch_pages(self->map);
+	EXPECT_EQ(0, mock_delete(&self->mock));
+	self->deleted = true;
+	EXPECT_EQ(0, wrong_accesses_after_unbind(self->map, variant->contiguous));
+	EXPECT_EQ(0, fsync(self->fd));
+}
+
+/* The device comes back: as a new one for new files, not at all for old ones. */
+TEST_F(fb_defio_unbind, rebind)
+{
+	uint8_t *old_map;
+	int old_fd;
+
+	SETUP_UNBIND("delay_ms=60000 quarantine=1");
+	touch_pages(self->map);
+	EXPECT_EQ(0, mock_unbind(&self->mock));
+	ASSERT_EQ(0, mock_bind(&self->mock));
+	old_map = self->map;
+	old_fd = self->fd;
+	OPEN_AND_MAP();
+
+	put(self->map, 0, 0x11);
+	EXPECT_EQ(0, fsync(old_fd));
+	EXPECT_EQ(0, wrong_accesses_after_unbind(old_map, variant->contiguous));
+	EXPECT_ERRNO(ENODEV, map_fb(old_fd, PROT_READ | PROT_WRITE, 1));
+	EXPECT_EQ(0, munmap(old_map, self->len));
+	EXPECT_EQ(0, close(old_fd));
+
+	put(self->map, 1, 0x11);
+	EXPECT_EQ(0, fsync(self->fd));
+	EXPECT_EQ(0, mock_panel_diff(&self->mock, self->fd, self->len));
+	put(self->map, 0, 0x12);
+	EXPECT_EQ(0, fsync(self->fd));
+	EXPECT_EQ(0, mock_panel_diff(&self->mock, self->fd, self->len));
+	EXPECT_EQ(FIRST_READ + 3, mock_stat(&self->mock, "pages"));
+}
+
+#define LOAD_ROUNDS	8
+#define LOAD_WRITERS	2
+
+/*
+ * Invariant 4 in a race: writers and a reader that never stop, fsync() on top,
+ * and a panel that is busy when the device goes.
+ */
+TEST_F_TIMEOUT(fb_defio_unbind, unbind_write_load, 120)
+{
+	struct writer writers[LOAD_WRITERS + 1];
+	int round, i;
+
+	ASSERT_EQ(0, mock_create(&self->mock,
+				 "mem=%s free=%s len=%zu delay_ms=1 panel_ms=2 quarantine=1",
+				 variant->mem, variant->free, self->len));
+
+	for (round = 0; round < LOAD_ROUNDS; round++) {
+		OPEN_AND_MAP();
+		memset(writers, 0, sizeof(writers));
+		for (i = 0; i <= LOAD_WRITERS; i++) {
+			writers[i].map = self->map;
+			writers[i].id = i;
+			writers[i].seed = round * 10 + i + 1;
+			/* Only contiguous mappings stop readers, too. */
+			writers[i].reads = i == LOAD_WRITERS && variant->contiguous;
+			ASSERT_EQ(0, pthread_create(&writers[i].thread, NULL, writer_run,
+						    &writers[i]));
+		}
+		/* All of them are at work, and the worker has been, too. */
+		for (i = 0; i <= LOAD_WRITERS; i++) {
+			while (!atomic_load(&writers[i].done))
+				sched_yield();
+		}
+		EXPECT_EQ(0, fsync(self->fd));
+
+		EXPECT_EQ(0, mock_unbind(&self->mock));
+		for (i = 0; i <= LOAD_WRITERS; i++) {
+			EXPECT_EQ(0, pthread_join(writers[i].thread, NULL));
+			EXPECT_EQ(SIGBUS, writers[i].sig);
+		}
+		EXPECT_EQ(0, mock_poison_lost(&self->mock));
+		EXPECT_EQ(0, fsync(self->fd));
+		EXPECT_EQ(0, munmap(self->map, self->len));
+		self->map = MAP_FAILED;
+		EXPECT_EQ(0, close(self->fd));
+		self->fd = -1;
+		ASSERT_EQ(0, mock_bind(&self->mock));
+	}
+}
+
+struct opener {
+	pthread_t thread;
+	const struct mock *mock;
+	atomic_bool stop;
+	atomic_ulong mapped;
+	bool bad;
+};
+
+/* Everything that can be done with a file, while the device comes and goes. */
+static void *opener_run(void *arg)
+{
+	struct opener *opener = arg;
+	uint8_t *map;
+	size_t i;
+	int fd;
+
+	while (!atomic_load(&opener->stop)) {
+		fd = mock_open(opener->mock, O_RDWR);
+		if (fd < 0) {
+			/* no such node, or one that has just gone */
+			if (fd != -ENODEV && fd != -ENOENT && fd != -ENXIO)
+				opener->bad = true;
+			sched_yield();
+			continue;
+		}
+		map = map_fb(fd, PROT_READ | PROT_WRITE, NPAGES);
+		if (map != MAP_FAILED) {
+			for (i = 0; i < NPAGES; i++) {
+				mock_probe_write(map + i * page_size, i);
+				mock_probe_read(map + i * page_size);
+			}
+			atomic_fetch_add(&opener->mapped, 1);
+		} else if (errno != ENODEV) {
+			opener->bad = true;
+		}
+		if (fsync(fd))
+			opener->bad = true;
+		if (map != MAP_FAILED)
+			munmap(map, NPAGES * page_size);
+		close(fd);
+	}
+
+	return NULL;
+}
+
+/* Invariant 4: open, mmap, fault, fsync and close meet each step of teardown. */
+TEST_F_TIMEOUT(fb_defio_unbind, unbind_open_load, 120)
+{
+	struct opener openers[2] = {};
+	unsigned long seen;
+	int round;
+	size_t i;
+
+	ASSERT_EQ(0, mock_create(&self->mock,
+				 "mem=%s free=%s len=%zu delay_ms=1 quarantine=1",
+				 variant->mem, variant->free, self->len));
+	for (i = 0; i < 2; i++) {
+		openers[i].mock = &self->mock;
+		ASSERT_EQ(0, pthread_create(&openers[i].thread, NULL, opener_run,
+					    &openers[i]));
+	}
+	for (round = 0; round < LOAD_ROUNDS; round++) {
+		for (i = 0; i < 2; i++) {
+			seen = atomic_load(&openers[i].mapped);
+			while (atomic_load(&openers[i].mapped) == seen)
+				sched_yield();
+		}
+		EXPECT_EQ(0, mock_unbind(&self->mock));
+		EXPECT_EQ(0, mock_bind(&self->mock));
+	}
+	for (i = 0; i < 2; i++)
+		atomic_store(&openers[i].stop, true);
+	for (i = 0; i < 2; i++) {
+		EXPECT_EQ(0, pthread_join(openers[i].thread, NULL));
+		EXPECT_FALSE(openers[i].bad);
+	}
+	EXPECT_EQ(0, mock_poison_lost(&self->mock));
+	EXPECT_EQ(LOAD_ROUNDS, mock_stat(&self->mock, "destroyed"));
+}
+
+/*
+ * The mock device itself
+ */
+
+/* A parameter that it does not know must not go unnoticed. */
+TEST(mock_refuses_bad_parameters)
+{
+	static const char * const bad[] = {
+		"", "mem=vmalloc", "len=0", "len=3", "len=-1", "len=4096x", "mem=", "mem=disk",
+		"len=4096 colour=1", "len=4096 xres=32", "len=4096 xres=64 yres=64",
+		"len=4096 sort=2", "len=4096 free=never", "len=4096 sort",
+		"xres=65536 yres=65536", "len=99999999999",
+	};
+	struct mock mock;
+	size_t i;
+
+	if (!mock_is_available())
+		SKIP(return, "needs CONFIG_FB_DEFIO_MOCK and debugfs, as root");
+
+	for (i = 0; i < ARRAY_SIZE(bad); i++) {
+		EXPECT_EQ(-EINVAL, mock_write_file(MOCK_DEBUGFS "/create", bad[i])) {
+			TH_LOG("parameters \"%s\"", bad[i]);
+		}
+	}
+	snprintf(mock.name, sizeof(mock.name), "fb_defio_mock.none");
+	EXPECT_EQ(-ENODEV, mock_delete(&mock));
+}
+
+TEST_HARNESS_MAIN
