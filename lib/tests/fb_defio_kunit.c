@@ -234,8 +234,8 @@ static void fb_defio_test_pick_samples(struct fb_defio_test *ctx)
  * Makes a device with the memory of the test's parameter. What @params leaves
  * open gets what suits most tests.
  */
-static struct fb_defio_test *fb_defio_test_create(struct kunit *test,
-						  struct fb_defio_mock_params params)
+static struct fb_defio_test *__fb_defio_test_create(struct kunit *test,
+						    struct fb_defio_mock_params params)
 {
 	enum fb_defio_test_kind kind = *(const enum fb_defio_test_kind *)test->param_value;
 	struct fb_defio_test *ctx = kunit_kzalloc(test, sizeof(*ctx), GFP_KERNEL);
@@ -262,18 +262,21 @@ static struct fb_defio_test *fb_defio_test_create(struct kunit *test,
 	return ctx;
 }
 
-static struct fb_defio_test *fb_defio_test_setup(struct kunit *test,
-						 struct fb_defio_mock_params params)
+/* The same, and opens it. */
+static struct fb_defio_test *__fb_defio_test_setup(struct kunit *test,
+						   struct fb_defio_mock_params params)
 {
-	struct fb_defio_test *ctx = fb_defio_test_create(test, params);
+	struct fb_defio_test *ctx = __fb_defio_test_create(test, params);
 
 	ctx->file = fb_defio_test_open(test, ctx->info->node, O_RDWR);
 
 	return ctx;
 }
 
+#define fb_defio_test_create(test, ...) \
+	__fb_defio_test_create(test, (struct fb_defio_mock_params){ __VA_ARGS__ })
 #define fb_defio_test_setup(test, ...) \
-	fb_defio_test_setup(test, (struct fb_defio_mock_params){ __VA_ARGS__ })
+	__fb_defio_test_setup(test, (struct fb_defio_mock_params){ __VA_ARGS__ })
 
 static unsigned long fb_defio_test_len(struct kunit *test)
 {
@@ -302,6 +305,11 @@ static void fb_defio_test_unmap_all(struct kunit *test, struct fb_defio_test *ct
 				    unsigned long addr)
 {
 	KUNIT_ASSERT_EQ(test, vm_munmap(addr, ctx->npages << PAGE_SHIFT), 0);
+}
+
+static unsigned long fb_defio_test_pfn(struct fb_defio_test *ctx, unsigned long page)
+{
+	return page_to_pfn(fb_defio_mock_page(ctx->mock, page));
 }
 
 /* Runs the worker now, whether or not something is dirty. */
@@ -541,8 +549,10 @@ static void test_flush(struct kunit *test)
 
 	/* mprotect() would make a dirty PTE writable without a fault. */
 	if (ctx->contiguous)
-		KUNIT_EXPECT_EQ(test, mapping_wrprotect_range(ctx->file->f_mapping, 0,
-				page_to_pfn(fb_defio_mock_page(ctx->mock, 0)), ctx->npages), 0);
+		KUNIT_EXPECT_EQ(test,
+				mapping_wrprotect_range(ctx->file->f_mapping, 0,
+							fb_defio_test_pfn(ctx, 0), ctx->npages),
+				0);
 
 	/* One page of those, then all. */
 	KUNIT_EXPECT_EQ(test, fault_kunit_write(addr, 0x20), 1);
@@ -570,6 +580,7 @@ static void test_flush_nothing_dirty(struct kunit *test)
 	unsigned long addr = fb_defio_test_map_all(test, ctx);
 	struct fb_defio_mock_stats stats;
 	struct vm_area_struct *vma;
+	vm_fault_t fault;
 
 	fb_defio_test_write_samples(test, ctx, addr, 0x10, 1);
 	KUNIT_EXPECT_EQ(test, vfs_fsync(ctx->file, 0), 0);
@@ -577,8 +588,8 @@ static void test_flush_nothing_dirty(struct kunit *test)
 	if (ctx->contiguous) {
 		mmap_read_lock(current->mm);
 		vma = vma_lookup(current->mm, addr);
-		KUNIT_EXPECT_EQ(test, vmf_insert_pfn_mkwrite(vma, addr,
-				page_to_pfn(fb_defio_mock_page(ctx->mock, 0))), VM_FAULT_NOPAGE);
+		fault = vmf_insert_pfn_mkwrite(vma, addr, fb_defio_test_pfn(ctx, 0));
+		KUNIT_EXPECT_TRUE(test, fault == VM_FAULT_NOPAGE);
 		mmap_read_unlock(current->mm);
 	}
 	fb_defio_test_flush(ctx);
@@ -629,7 +640,7 @@ static void test_delay(struct kunit *test)
 
 	KUNIT_ASSERT_EQ(test, fault_kunit_write(addr, 0x5a), 1);
 	while (!fb_defio_test_stats(ctx).flushes && time_before(jiffies, deadline))
-		msleep(1);
+		msleep(20);
 	KUNIT_EXPECT_TRUE(test, time_after_eq(jiffies, before + msecs_to_jiffies(delay_ms)));
 	fb_defio_test_expect_flush(test, ctx, 1, ctx->samples, 1);
 	KUNIT_EXPECT_FALSE(test, fault_kunit_writable(addr));
@@ -710,6 +721,8 @@ static void test_no_update_is_lost(struct kunit *test)
  * Pages
  */
 
+KUNIT_DEFINE_ACTION_WRAPPER(fb_defio_test_kvfree, kvfree, void *);
+
 /*
  * Everything in struct page that mapping a framebuffer has no business with.
  * Slab keeps changing its part for other objects of the slab, so that for
@@ -770,7 +783,7 @@ static void test_struct_page_is_left_alone(struct kunit *test)
 	u8 value;
 
 	KUNIT_ASSERT_NOT_NULL(test, pages);
-	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, (kunit_action_t *)kvfree, pages), 0);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, fb_defio_test_kvfree, pages), 0);
 
 	fb_defio_test_snapshot(ctx, pages);
 	addr = fb_defio_test_map_all(test, ctx);
@@ -1071,7 +1084,7 @@ static void test_follow_pfnmap(struct kunit *test)
 
 	for (i = 0; i < ctx->nsamples; i++) {
 		unsigned long page = ctx->samples[i], pos = addr + (page << PAGE_SHIFT);
-		unsigned long pfn = page_to_pfn(fb_defio_mock_page(ctx->mock, page));
+		unsigned long pfn = fb_defio_test_pfn(ctx, page);
 
 		KUNIT_EXPECT_NE(test, fault_kunit_follow(pos, &pte), 0);
 
@@ -1105,8 +1118,7 @@ static void test_follow_pfnmap(struct kunit *test)
  */
 static void test_last_close_flushes(struct kunit *test)
 {
-	struct fb_defio_test *ctx = fb_defio_test_create(test, (struct fb_defio_mock_params){
-							       .open_fails = 2 });
+	struct fb_defio_test *ctx = fb_defio_test_create(test, .open_fails = 2);
 	struct file *file2;
 	unsigned long addr;
 
@@ -1262,7 +1274,7 @@ static void test_cleanup_with_mapping_only(struct kunit *test)
 	deadline = jiffies + msecs_to_jiffies(FB_DEFIO_TEST_WAIT_MS);
 	while (!fb_defio_test_stats(ctx).destroyed && time_before(jiffies, deadline)) {
 		flush_delayed_fput();
-		msleep(1);
+		msleep(20);
 	}
 	KUNIT_EXPECT_EQ(test, fb_defio_test_stats(ctx).destroyed, 1);
 	KUNIT_EXPECT_EQ(test, fb_defio_mock_poison_lost(ctx->mock), 0);

@@ -326,7 +326,7 @@ static void test_mkwrite_is_idempotent(struct kunit *test)
 	int i;
 
 	for (i = 0; i < 3; i++) {
-		KUNIT_EXPECT_EQ(test, pfnmap_test_call(addr, addr, ctx->pfn), VM_FAULT_NOPAGE);
+		KUNIT_EXPECT_TRUE(test, pfnmap_test_call(addr, addr, ctx->pfn) == VM_FAULT_NOPAGE);
 		pfnmap_test_expect_pte(test, ctx, addr, 0, true);
 	}
 	KUNIT_EXPECT_EQ(test, fault_kunit_write(addr, 1), 0);
@@ -339,18 +339,19 @@ static void test_mkwrite_outside_vma(struct kunit *test)
 	struct pfnmap_test *ctx = pfnmap_test_setup(test, PFNMAP_TEST_ORDER);
 	unsigned long addr = pfnmap_test_map(test, ctx->file, 0, 3, PROT_RDWR);
 	struct fault_kunit_pte pte;
+	vm_fault_t below, above;
 
 	/* The VMA that remains is the page in the middle. */
 	KUNIT_ASSERT_EQ(test, vm_munmap(addr, PAGE_SIZE), 0);
 	KUNIT_ASSERT_EQ(test, vm_munmap(addr + 2 * PAGE_SIZE, PAGE_SIZE), 0);
 	addr += PAGE_SIZE;
 
-	KUNIT_EXPECT_EQ(test, pfnmap_test_call(addr, addr - PAGE_SIZE, ctx->pfn),
-			VM_FAULT_SIGBUS);
-	KUNIT_EXPECT_EQ(test, pfnmap_test_call(addr, addr + PAGE_SIZE, ctx->pfn),
-			VM_FAULT_SIGBUS);
+	below = pfnmap_test_call(addr, addr - PAGE_SIZE, ctx->pfn);
+	above = pfnmap_test_call(addr, addr + PAGE_SIZE, ctx->pfn);
+	KUNIT_EXPECT_TRUE(test, below == VM_FAULT_SIGBUS);
+	KUNIT_EXPECT_TRUE(test, above == VM_FAULT_SIGBUS);
 	KUNIT_EXPECT_NE(test, fault_kunit_follow(addr, &pte), 0);
-	KUNIT_EXPECT_EQ(test, pfnmap_test_call(addr, addr, ctx->pfn + 1), VM_FAULT_NOPAGE);
+	KUNIT_EXPECT_TRUE(test, pfnmap_test_call(addr, addr, ctx->pfn + 1) == VM_FAULT_NOPAGE);
 	pfnmap_test_expect_pte(test, ctx, addr, 1, true);
 	vm_munmap(addr, PAGE_SIZE);
 }

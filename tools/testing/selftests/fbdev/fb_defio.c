@@ -39,6 +39,7 @@
 #include <sched.h>
 #include <stdatomic.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/uio.h>
@@ -113,7 +114,18 @@ static void *map_fb(int fd, int prot, size_t npages)
 	return mmap(NULL, npages * page_size, prot, MAP_SHARED, fd, 0);
 }
 
-/* One process waits until another has done something; EOF also wakes up. */
+/* A child that does not outlive a test that has failed in the middle. */
+static pid_t fork_child(void)
+{
+	pid_t pid = fork();
+
+	if (!pid)
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+
+	return pid;
+}
+
+/* One process waits until another has done something. */
 struct gate {
 	int fds[2];
 };
@@ -335,7 +347,7 @@ TEST_F(fb_defio, fork_both_tracked)
 	ASSERT_EQ(0, gate_init(&to_parent));
 	put(self->map, 0, 1); /* a writable PTE to be forked */
 
-	pid = fork();
+	pid = fork_child();
 	ASSERT_LE(0, pid);
 	if (!pid) {
 		put(self->map, 0, 2);
@@ -848,7 +860,9 @@ struct writer {
 	unsigned int id;
 	unsigned int seed;
 	bool reads;		/* reads instead */
-	uint64_t until;		/* in ms, 0 means until a signal */
+	/* Ends at a signal, at a time in ms if not 0, or by a flag if not NULL. */
+	uint64_t until;
+	const atomic_bool *stop;
 	atomic_ulong done;
 	int sig;		/* raised by the last access */
 };
@@ -870,7 +884,11 @@ static void *writer_run(void *arg)
 		if (writer->sig)
 			break;
 		atomic_fetch_add(&writer->done, 1);
-		if (++i % 64 == 0 && writer->until && now_ms() >= writer->until)
+		if (++i % 64)
+			continue;
+		if (writer->until && now_ms() >= writer->until)
+			break;
+		if (writer->stop && atomic_load(writer->stop))
 			break;
 	}
 
@@ -881,7 +899,7 @@ static void *writer_run(void *arg)
 #define NTHREADS	2
 
 /* In a child: NTHREADS writers, the last one of them the process itself. */
-static int writers_process(uint8_t *map, unsigned int nr, uint64_t until)
+static int writers_process(uint8_t *map, unsigned int nr, const atomic_bool *stop)
 {
 	struct writer writers[NTHREADS] = {};
 	unsigned int i;
@@ -890,7 +908,7 @@ static int writers_process(uint8_t *map, unsigned int nr, uint64_t until)
 		writers[i].map = map;
 		writers[i].id = nr * NTHREADS + i;
 		writers[i].seed = writers[i].id + 1;
-		writers[i].until = until;
+		writers[i].stop = stop;
 		if (i < NTHREADS - 1 &&
 		    pthread_create(&writers[i].thread, NULL, writer_run, &writers[i]))
 			return 1;
@@ -915,20 +933,25 @@ TEST_F_TIMEOUT(fb_defio_panel, many_writers, 120)
 	pid_t pids[NPROCS];
 	unsigned long syncs;
 	int i, round, status;
+	atomic_bool *stop;
 	uint64_t until;
 
 	SETUP_PANEL("delay_ms=1");
+	stop = mmap(NULL, sizeof(*stop), PROT_READ | PROT_WRITE,
+		    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, stop);
 	for (round = 0; round < 4; round++) {
-		until = now_ms() + 250;
+		atomic_store(stop, false);
 		for (i = 0; i < NPROCS; i++) {
-			pids[i] = fork();
+			pids[i] = fork_child();
 			ASSERT_LE(0, pids[i]);
 			if (!pids[i])
-				_exit(writers_process(self->map, i, until));
+				_exit(writers_process(self->map, i, stop));
 		}
-		for (syncs = 0; now_ms() < until; syncs++)
+		until = now_ms() + 250;
+		for (syncs = 0; syncs < 3 || now_ms() < until; syncs++)
 			EXPECT_EQ(0, fsync(self->fd));
-		EXPECT_LT(0, syncs);
+		atomic_store(stop, true);
 		for (i = 0; i < NPROCS; i++) {
 			EXPECT_EQ(pids[i], waitpid(pids[i], &status, 0));
 			EXPECT_EQ(0, status);
@@ -936,6 +959,36 @@ TEST_F_TIMEOUT(fb_defio_panel, many_writers, 120)
 		EXPECT_EQ(0, fsync(self->fd));
 		EXPECT_EQ(0, mock_panel_diff(&self->mock, self->fd, self->len));
 	}
+	munmap(stop, sizeof(*stop));
+}
+
+/*
+ * The same with a single page. When the race is lost, the page has a writable
+ * PTE and is not on the list. Nothing repairs that here, as it would if a flush
+ * included the page for another reason, so no write is seen any more.
+ */
+TEST_F_TIMEOUT(fb_defio_panel, one_page, 120)
+{
+	unsigned int i;
+	uint64_t until;
+	int status;
+	pid_t pid;
+
+	SETUP_PANEL("delay_ms=60000");
+	until = now_ms() + 700;
+	pid = fork_child();
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		for (i = 0; now_ms() < until; i++)
+			put(self->map, 0, i);
+		_exit(0);
+	}
+	while (now_ms() < until)
+		EXPECT_EQ(0, fsync(self->fd));
+	EXPECT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_EQ(0, status);
+	EXPECT_EQ(0, fsync(self->fd));
+	EXPECT_EQ(0, mock_panel_diff(&self->mock, self->fd, self->len));
 }
 
 /*
@@ -1035,36 +1088,6 @@ TEST_F(fb_defio_panel, open_fails)
 	EXPECT_EQ(0, close(self->fd));
 	self->fd = -1;
 	EXPECT_EQ(NPAGES, mock_stat(&self->mock, "pages"));
-}
-
-/* More than the page allocator has in one block. */
-TEST_F_TIMEOUT(fb_defio_panel, cma, 60)
-{
-	const size_t len = 8 << 20;
-	uint8_t *map;
-	size_t i;
-	int ret;
-
-	if (strcmp(variant->mem, "dma_pages"))
-		return; /* only these come from CMA */
-
-	ret = mock_create(&self->mock, "mem=dma_pages len=%zu delay_ms=60000", len);
-	if (ret == -ENOMEM)
-		SKIP(return, "needs a contiguous memory area of 8 MiB (cma=)");
-	ASSERT_EQ(0, ret);
-	self->fd = mock_open(&self->mock, O_RDWR);
-	ASSERT_LE(0, self->fd);
-	map = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, self->fd, 0);
-	ASSERT_NE(MAP_FAILED, map);
-	for (i = 0; i < len / page_size; i++)
-		put(map, i, i + 1);
-	EXPECT_EQ(0, fsync(self->fd));
-	EXPECT_EQ(0, mock_panel_diff(&self->mock, self->fd, len));
-	for (i = 0; i < len / page_size; i += 7)
-		put(map, i, i + 2);
-	EXPECT_EQ(0, fsync(self->fd));
-	EXPECT_EQ(0, mock_panel_diff(&self->mock, self->fd, len));
-	EXPECT_EQ(0, munmap(map, len));
 }
 
 /*
@@ -1239,7 +1262,7 @@ TEST_F(fb_defio_unbind, unbind_mapped_elsewhere)
 	ASSERT_NE(MAP_FAILED, map);
 	EXPECT_EQ(0, close(fd));
 
-	pid = fork();
+	pid = fork_child();
 	ASSERT_LE(0, pid);
 	if (!pid) {
 		touch_pages(self->map);
@@ -1456,6 +1479,44 @@ TEST_F_TIMEOUT(fb_defio_unbind, unbind_open_load, 120)
 	}
 	EXPECT_EQ(0, mock_poison_lost(&self->mock));
 	EXPECT_EQ(LOAD_ROUNDS, mock_stat(&self->mock, "destroyed"));
+}
+
+/* More than the page allocator has in one block. */
+TEST(contiguous_memory_area)
+{
+	const size_t len = 8 << 20;
+	struct mock mock;
+	uint8_t *map;
+	size_t i;
+	int ret, fd, kmsg;
+
+	if (!mock_is_available())
+		SKIP(return, "needs CONFIG_FB_DEFIO_MOCK and debugfs, as root");
+
+	page_size = sysconf(_SC_PAGESIZE);
+	kmsg = mock_kmsg_open();
+	ASSERT_LE(0, kmsg);
+	ret = mock_create(&mock, "mem=dma_pages len=%zu delay_ms=60000", len);
+	if (ret == -ENOMEM)
+		SKIP(return, "needs 8 MiB of contiguous memory (cma=)");
+	ASSERT_EQ(0, ret);
+	fd = mock_open(&mock, O_RDWR);
+	ASSERT_LE(0, fd);
+	map = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	ASSERT_NE(MAP_FAILED, map);
+	for (i = 0; i < len / page_size; i++)
+		put(map, i, i + 1);
+	EXPECT_EQ(0, fsync(fd));
+	EXPECT_EQ(0, mock_panel_diff(&mock, fd, len));
+	for (i = 0; i < len / page_size; i += 7)
+		put(map, i, i + 2);
+	EXPECT_EQ(0, fsync(fd));
+	EXPECT_EQ(0, mock_panel_diff(&mock, fd, len));
+	EXPECT_EQ(0, mock_stat(&mock, "bad_pages"));
+	EXPECT_EQ(0, munmap(map, len));
+	EXPECT_EQ(0, close(fd));
+	EXPECT_EQ(0, mock_delete(&mock));
+	EXPECT_EQ(0, mock_kmsg_splats(kmsg));
 }
 
 /*

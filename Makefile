@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# Every target is one step under harness/; "make help" explains them.
+
+BASE ?= 6.12
+export BASE KDIR ARCH V SIGNOFF JOBS
+
+.DEFAULT_GOAL := help
+.PHONY: help run test series apply check refresh reproduce tree fetch deps
+
+# Each target that stands at the start of a line with "##" is explained by help.
+help: ## this text
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
+	@echo
+	@echo 'BASE=6.12|7.3     the kernel to work with ($(BASE) now)'
+	@echo 'KDIR=/path        your own kernel tree instead (test: on a copy; apply: changes it)'
+	@echo 'ARCH=x86_64       the architecture to build and boot'
+	@echo 'V=1               the full output of every command'
+	@echo 'SIGNOFF="N <m>"   adds a Signed-off-by line to each mail of make series'
+	@echo 'ONLY="a b"        only these checks (make check): names as in harness/check-NAME.sh'
+
+run: ## the bug on the unpatched kernel, its absence and a picture on the patched one
+	@harness/run.sh
+
+test: ## KUnit and selftests on a plain and on a debug kernel
+	@harness/test.sh
+
+series: ## the series as an mbox on stdout: make -s series | git -C ~/linux am
+	@command -v python3 >/dev/null || harness/deps.sh fetch
+	@harness/series.py
+
+apply: ## puts the series into the tree KDIR=, all of it or nothing
+	@harness/apply.sh
+
+check: ## everything that can be checked without judging a booted kernel, and the harness itself
+	@harness/check.sh $(ONLY)
+
+refresh: ## from the commits of out/BASE/patched back to patches/ and the new files
+	@harness/refresh.sh
+
+reproduce: ## each bug, shown on the unpatched kernel
+	@harness/reproduce.sh
+
+tree: ## the patched tree to develop in, out/BASE/patched, brought up to date
+	@harness/tree.sh patched
+
+fetch: ## the kernel source of BASE, or a later point release of it
+	@harness/fetch.sh --update
+
+deps: ## the Debian packages that are needed, installed
+	@harness/deps.sh

@@ -1,0 +1,151 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# check-mutations.sh [PATCH...]: does each rule have a test that notices when it
+# is broken? Every patch of tests/mutations/$BASE breaks one rule of the patched
+# kernel. Its header says which, and who has to notice:
+#
+#	Guards: invariant 1
+#	Expect: kunit:SUITE.CASE		or selftest:NAME
+#	Kernel: debug				left out: plain
+#
+# Each of the expected tests (several lines are allowed) is run alone and must
+# go red, having been green without the mutation. A mutation that does not apply
+# or does not build proves nothing: an error.
+
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+MUTANT=$BOUT/mutant
+RESULTS=$BOUT/results/mutations
+# What takes longer than this hangs.
+LIMIT=200
+red=0 wrong=0 table=()
+
+field() { sed -n "/^---\$/q; s/^$1: *//p" "$2"; }
+
+kernel_of()
+{
+	local kernel
+	kernel=$(field Kernel "$1")
+	printf '%s' "${kernel:-plain}"
+}
+
+touched() { sed -n 's,^+++ b/\([^\t]*\).*,\1,p' "$@" | sort -u; }
+
+# restore PATCH...: the files that they touch as in the patched tree, but with
+# the present time, or make would keep the objects of another mutation
+restore()
+{
+	local path
+	touched "$@" | while IFS= read -r path; do
+		[ -f "$BOUT/patched/$path" ] || die "$1 touches $path, which the patched tree has not; update it"
+		mkdir -p "$(dirname "$MUTANT/$path")"
+		cp --remove-destination "$BOUT/patched/$path" "$MUTANT/$path"
+	done
+}
+
+# run_test DIR KERNEL TEST: prints green, red or absent. A selftest is named by
+# itself ("-t") or with its fixture ("-r").
+run_test()
+{
+	local name=${3#*:} option=-t
+	case $3 in
+	kunit:*.*)
+		"$ROOT/harness/kunit.sh" "$1" "$LIMIT" mutant "$2" "$name" 2>>"$LOG"
+		;;
+	selftest:?*)
+		[[ $name != *.* ]] || option=-r
+		"$ROOT/harness/boot.sh" "$1" "$LIMIT" "$BOUT/build/mutant-$2/arch/x86/boot/bzImage" \
+			"$initramfs" harness.job=tests "harness.args=\"fb_defio $option $name\"" 2>>"$LOG"
+		;;
+	*) die "'Expect: $3' names no test; write kunit:SUITE.CASE or selftest:NAME" ;;
+	esac
+	"$ROOT/harness/judge.py" case "$1" "$name"
+}
+
+# mutate PATCH NAME: sets $verdict to "red" if all is well, or to what is wrong
+mutate()
+{
+	local patch=$1 kernel expect test
+	verdict=red
+	kernel=$(kernel_of "$patch")
+	expect=$(field Expect "$patch")
+	# Not as part of the repository around it, where git would skip every file.
+	if ! GIT_CEILING_DIRECTORIES=$BOUT git -C "$MUTANT" apply "$patch" >>"$LOG" 2>&1; then
+		verdict="does not apply"
+	elif ! HARNESS_LOGS=$LOGS/mutations "$ROOT/harness/build.sh" mutant "$kernel" >>"$LOG" 2>&1; then
+		verdict="does not build"
+	else
+		for test in $expect; do
+			case $(run_test "$RESULTS/$2" "$kernel" "$test") in
+			red) ;;
+			green) verdict="not noticed by $test" ;;
+			*) verdict="$test did not run" ;;
+			esac
+		done
+	fi
+	restore "$patch"
+}
+
+# green_before KERNEL TEST: dies if the test is not green without any mutation
+green_before()
+{
+	local state
+	state=$(run_test "$RESULTS/none" "$1" "$2")
+	[ "$state" = green ] ||
+		die "$2 is $state on the $1 kernel without any mutation; mend that first (make test), or the Expect: line"
+}
+
+for name in "$@"; do
+	[ -f "$name" ] || die "there is no mutation $name; they are in tests/mutations/$BASE"
+done
+[ $# -gt 0 ] || set -- "$ROOT/tests/mutations/$BASE"/*.patch
+[ -f "$1" ] || die "tests/mutations/$BASE has no patches; add one for each rule that has a test"
+for name in "$@"; do
+	for key in Guards Expect; do
+		[ "$(field "$key" "$name")" ] || die "$name lacks a header line $key:; add it above the line ---"
+	done
+done
+
+"$ROOT/harness/deps.sh" fetch build qemu check
+"$ROOT/harness/tree.sh" patched
+initramfs=$("$ROOT/harness/initramfs.sh" patched)
+lock mutations
+phase "check-mutations: the kernel without any" check-mutations
+rm -rf "$MUTANT" "$RESULTS"
+mkdir -p "$RESULTS"
+cp -al "$BOUT/patched" "$MUTANT"
+# Its index and refs would be changed for both trees.
+rm -rf "$MUTANT/.git"
+# All of them, as the last run may have ended anywhere.
+restore "$ROOT/tests/mutations/$BASE"/*.patch "$@"
+for kernel in $(for name in "$@"; do kernel_of "$name"; echo; done | sort -u); do
+	logged "build $kernel" env HARNESS_LOGS="$LOGS/mutations" "$ROOT/harness/build.sh" mutant "$kernel"
+done
+for name in "$@"; do
+	for test in $(field Expect "$name"); do
+		printf '%s %s\n' "$(kernel_of "$name")" "$test"
+	done
+done | sort -u >"$RESULTS/expected"
+while read -r kernel test; do
+	green_before "$kernel" "$test" </dev/null
+done <"$RESULTS/expected"
+phase_end
+
+for name in "$@"; do
+	slug=$(basename "$name" .patch)
+	start=$SECONDS
+	mutate "$(realpath "$name")" "$slug"
+	if [ "$verdict" = red ]; then red=$((red + 1)); else wrong=$((wrong + 1)); fi
+	line=$(printf '%-34s %-28s %-30s %s, %s' "$slug" "$(field Guards "$name" | head -n 1 | cut -c1-27)" \
+		"$(field Expect "$name" | tr '\n' ' ' | cut -c1-60)" "$verdict" "$(fmt_time $((SECONDS - start)))")
+	say "   $line"
+	table+=("$line")
+done
+
+if [ "$wrong" -gt 0 ]; then
+	say "mutations that went wrong:"
+	printf '%s\n' "${table[@]}" | grep -v ' red, ' >&2
+fi
+say "   $red of $((red + wrong)) mutations were noticed by the test that guards the rule"
+[ "$wrong" -eq 0 ]

@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# check.sh [NAME...]: runs harness/check-NAME.sh, all of them or those named. A
+# check passes by exit code 0 and is skipped by 77; anything else is a failure.
+
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+[ -z "$KDIR" ] || die "the checks belong to a base; leave KDIR= out, or use make test KDIR="
+mapfile -t known < <(cd "$ROOT/harness" && printf '%s\n' check-*.sh | sed 's/^check-//; s/\.sh$//')
+for name; do
+	[ -f "$ROOT/harness/check-$name.sh" ] || die "there is no check $name; checks are: ${known[*]}"
+done
+[ $# -gt 0 ] || set -- "${known[@]}"
+
+"$ROOT/harness/deps.sh" fetch build check
+passed=0 failed=0 skipped=0 summary=()
+for name; do
+	start=$SECONDS
+	rc=0
+	"$ROOT/harness/check-$name.sh" || rc=$?
+	case $rc in
+	0) word=ok; passed=$((passed + 1)) ;;
+	77) word=SKIP; skipped=$((skipped + 1)) ;;
+	*) word=FAIL; failed=$((failed + 1)) ;;
+	esac
+	summary+=("$(printf '%-5s %-12s %14s  %s' "$word" "$name" "$(fmt_time $((SECONDS - start)))" \
+		"${LOGS#"$ROOT"/}/check-$name.log")")
+done
+echo
+printf '%s\n' "${summary[@]}"
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" -eq 0 ]

@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# kunit.sh DIR SECONDS TREE CONFIG [FILTER]: runs the KUnit suites of a kernel
+# that harness/build.sh has built, by the kernel's own kunit.py. Leaves in DIR:
+# console.log (the raw log), results.json, status (kunit.py's exit code),
+# kunit.log (what kunit.py printed) and qemu.sh (the command, to repeat it).
+# It judges nothing, harness/judge.py does.
+
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+[ $# -eq 4 ] || [ $# -eq 5 ] || die "usage: harness/kunit.sh DIR SECONDS TREE CONFIG [FILTER]"
+dir=$1
+seconds=$2
+src=$BOUT/$3
+build=$BOUT/build/$3-$4
+filter=${5:-}
+[ -s "$build/arch/x86/boot/bzImage" ] || die "no kernel in $build; run harness/build.sh $3 $4 first"
+
+rm -rf "$dir"
+mkdir -p "$dir"
+dir=$(cd "$dir" && pwd -P)
+start=$SECONDS
+status=0
+rm -f "$build/test.log"
+# kunit.py ends QEMU at its own time-out; the outer one is for kunit.py itself.
+timeout --kill-after=10 $((seconds + 60)) python3 "$src/tools/testing/kunit/kunit.py" exec \
+	--arch="$ARCH" --build_dir="$build" --timeout="$seconds" --json="$dir/results.json" \
+	--qemu_args='-accel tcg -smp 2' \
+	--kernel_args='cma=64M panic=-1 oops=panic' \
+	${filter:+"$filter"} >"$dir/kunit.log" 2>&1 || status=$?
+printf '%d\n' "$status" >"$dir/status"
+[ ! -f "$build/test.log" ] || cp "$build/test.log" "$dir/console.log"
+{
+	printf '#!/bin/sh\n# SPDX-License-Identifier: GPL-2.0\n'
+	sed -n 's/^\$ \(qemu-system-.*\)/exec \1/p' "$dir/kunit.log"
+} >"$dir/qemu.sh"
+chmod +x "$dir/qemu.sh"
+say "   KUnit ${dir#"$OUT"/}: $(fmt_time $((SECONDS - start))), log ${dir#"$ROOT"/}/console.log"

@@ -1,0 +1,234 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+#
+# What every step of the harness shares. A step starts with
+#
+#	. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+#
+# and then has: strict mode; ROOT, OUT, BASE, BOUT (everything that belongs to
+# the base: out/$BASE, or out/kdir-... with KDIR=), PRISTINE, LOGS, ARCH, KDIR,
+# V, JOBS; die, say, phase, logged, lock, base_get. Talk goes to stderr, so
+# that a step's stdout stays free for its result.
+
+set -euo pipefail
+
+# A make that called us would hand its own -s, -j and BASE= to the kernel's make.
+unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES GNUMAKEFLAGS
+# A git hook that called us would point our git calls at the wrong repository.
+unset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GIT_PREFIX
+unset CDPATH GREP_OPTIONS POSIXLY_CORRECT
+# Debian's own programs first: their Python has the modules that deps.sh installs.
+PATH=/usr/sbin:/usr/bin:/sbin:/bin:$PATH
+export LC_ALL=C.UTF-8
+export PYTHONDONTWRITEBYTECODE=1
+umask 022
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
+OUT=$ROOT/out
+STEP=$(basename "$0" .sh)
+BASE=${BASE:-6.12}
+ARCH=${ARCH:-x86_64}
+KDIR=${KDIR:-}
+V=${V:-0}
+JOBS=${JOBS:-$(nproc)}
+# Steps call steps; the kernel's makefiles take V from their command line only.
+export BASE ARCH KDIR V JOBS ROOT OUT
+
+PHASE=
+PHASE_START=0
+LOG=
+
+say() { printf '%s\n' "$*" >&2; }
+
+# die MESSAGE: one line that says what is wrong and what to do about it.
+die()
+{
+	PHASE=
+	printf '%s: %s\n' "$STEP" "$*" >&2
+	exit 1
+}
+
+# fmt_time SECONDS -> "4 s" or "3 min 07 s"
+fmt_time()
+{
+	if [ "$1" -lt 60 ]; then
+		printf '%d s' "$1"
+	else
+		printf '%d min %02d s' $(($1 / 60)) $(($1 % 60))
+	fi
+}
+
+phase_end()
+{
+	[ -n "$PHASE" ] || return 0
+	say "-- $PHASE: ${1:-done} in $(fmt_time $((SECONDS - PHASE_START)))${LOG:+, log ${LOG#"$ROOT"/}}"
+	PHASE=
+}
+
+# phase NAME [LOGNAME]: ends the phase before it, starts the next one and
+# points LOG at its log (emptied), $LOGS/LOGNAME.log.
+phase()
+{
+	phase_end
+	PHASE=$1
+	PHASE_START=$SECONDS
+	LOG=$LOGS/${2:-$STEP}.log
+	mkdir -p "$LOGS"
+	: >"$LOG"
+	say "== $PHASE"
+}
+
+CLEANUP=()
+# tmp_dir VARIABLE: a directory that goes away with this process
+tmp_dir()
+{
+	CLEANUP+=("$(mktemp -d)")
+	printf -v "$1" '%s' "${CLEANUP[-1]}"
+}
+
+on_exit()
+{
+	local rc=$?
+	[ ${#CLEANUP[@]} -eq 0 ] || rm -rf "${CLEANUP[@]}"
+	if [ "$rc" -eq 0 ]; then phase_end; else phase_end "FAILED (exit $rc)"; fi
+}
+trap on_exit EXIT
+
+# logged LABEL COMMAND...: runs it with its output in $LOG (V=1: on stderr as
+# well). Long work shows a sign of life; a failure shows the end of the log and
+# returns the command's exit code.
+logged()
+{
+	local label=$1 start=$SECONDS next=20 rc=0 pid tee=
+	local from
+	shift
+	[ -n "$LOG" ] || die "logged() needs a phase() before it; fix the step"
+	printf '++ %s\n' "$*" >>"$LOG"
+	from=$(wc -l <"$LOG")
+	"$@" >>"$LOG" 2>&1 &
+	pid=$!
+	if [ "$V" = 1 ]; then
+		tail -s 0.2 -n "+$((from + 1))" -f --pid="$pid" "$LOG" >&2 &
+		tee=$!
+	fi
+	while kill -0 "$pid" 2>/dev/null; do
+		sleep 0.2
+		if [ "$V" != 1 ] && [ $((SECONDS - start)) -ge "$next" ]; then
+			say "   $label: $(fmt_time $((SECONDS - start))): $(tail -n 1 "$LOG" | tr -d '\r' | sed 's/^++.*//' | cut -c1-70)"
+			next=$((next + 20))
+		fi
+	done
+	wait "$pid" || rc=$?
+	[ -z "$tee" ] || wait "$tee"
+	if [ "$rc" -ne 0 ]; then
+		say "   $label failed (exit $rc); ${LOG#"$ROOT"/} says, first errors and end:"
+		tail -n +"$((from + 1))" "$LOG" | cut -c1-200 | awk -v last="$(wc -l <"$LOG")" -v from="$from" '
+			NR + from > last - 12 { print "   | " $0; next }
+			/[Ee]rror[: ]|ERROR|undefined reference|\*\*\* / && n++ < 5 { print "   | " $0 }' >&2
+	fi
+	return "$rc"
+}
+
+# lock NAME: one such step at a time in this repository, others wait.
+lock()
+{
+	mkdir -p "$OUT"
+	exec 9>"$OUT/.lock-$1"
+	if ! flock -n 9; then
+		say "   waiting for another run that holds out/.lock-$1"
+		flock 9
+	fi
+}
+
+# as_root COMMAND...: as root, if that needs no password; fails otherwise.
+as_root()
+{
+	if [ "$(id -u)" -eq 0 ]; then
+		"$@"
+	else
+		command -v sudo >/dev/null && sudo -n "$@"
+	fi
+}
+
+# base_get KEY: value of KEY in bases/$BASE.
+base_get()
+{
+	local line
+	while IFS= read -r line; do
+		case $line in
+		"$1="*) printf '%s\n' "${line#*=}"; return 0 ;;
+		esac
+	done <"$ROOT/bases/$BASE"
+	die "bases/$BASE has no line $1=; add it"
+}
+
+# kernel_version DIR -> 6.12.117; fails when DIR is no kernel source tree
+kernel_version()
+{
+	[ -f "$1/Makefile" ] && [ -f "$1/Kconfig" ] && [ -d "$1/drivers/video/fbdev" ] || return 1
+	awk '$2 == "=" && $1 == "VERSION" { v = $3 }
+	     $2 == "=" && $1 == "PATCHLEVEL" { p = $3 }
+	     $2 == "=" && $1 == "SUBLEVEL" { s = $3; exit }
+	     END { if (v == "" || p == "") exit 1; print v "." p "." (s == "" ? 0 : s) }' "$1/Makefile"
+}
+
+known_bases() { (cd "$ROOT/bases" && printf '%s ' *) | sed 's/ $//'; }
+
+check_variables()
+{
+	local version
+
+	case $BASE in
+	*/* | . | .. | '') die "BASE=$BASE is no base; use one of: $(known_bases)" ;;
+	esac
+	[ -f "$ROOT/bases/$BASE" ] || die "BASE=$BASE is no base; use one of: $(known_bases)"
+	[ "$ARCH" = x86_64 ] || die "ARCH=$ARCH is not supported; leave it out or use ARCH=x86_64"
+	case $V in
+	0 | 1) ;;
+	*) die "V=$V makes no sense; use V=1 for the full output or leave it out" ;;
+	esac
+	case $JOBS in
+	'' | *[!0-9]* | 0*) die "JOBS=$JOBS is no number of jobs; leave it out or use e.g. JOBS=2" ;;
+	esac
+	[ -z "$KDIR" ] && return 0
+	[ -d "$KDIR" ] || die "KDIR=$KDIR is no directory; give the path of a Linux $BASE source tree"
+	KDIR=$(cd "$KDIR" && pwd -P)
+	export KDIR
+	version=$(kernel_version "$KDIR") ||
+		die "KDIR=$KDIR is no kernel source tree; give the path of a Linux $BASE source tree"
+	case $version in
+	"$BASE".*) ;;
+	*) die "KDIR=$KDIR is Linux $version, the series is for $BASE.y; give such a tree or another BASE=" ;;
+	esac
+	case $KDIR in
+	"$OUT"/*) die "KDIR=$KDIR lies in the harness's own out/; leave KDIR out to use that tree" ;;
+	esac
+}
+
+check_variables
+
+if [ -n "$KDIR" ]; then
+	BOUT=$OUT/kdir-$(printf '%s' "$KDIR" | sha1sum | cut -c1-12)
+else
+	BOUT=$OUT/$BASE
+fi
+PRISTINE=$BOUT/pristine
+LOGS=$BOUT/logs
+# Several steps may run at once (a check calls tree.sh): keep their logs apart.
+[ "${HARNESS_LOGS:-}" ] && LOGS=$HARNESS_LOGS
+export BOUT PRISTINE
+
+# Paths below ROOT are hashed relative to the working directory, so that a clone
+# in another place, or another O= directory at the same depth, hits the cache.
+export CCACHE_DIR=${CCACHE_DIR:-$OUT/ccache}
+export CCACHE_BASEDIR=$ROOT
+export CCACHE_NOHASHDIR=1
+export CCACHE_SLOPPINESS=time_macros
+export CCACHE_MAXSIZE=${CCACHE_MAXSIZE:-5G}
+
+# The same source gives the same kernel, and no release string changes because
+# a commit was made in the tree.
+export KBUILD_BUILD_TIMESTAMP='Thu Jan  1 00:00:00 UTC 1970'
+export KBUILD_BUILD_USER=harness
+export KBUILD_BUILD_HOST=localhost
+export LOCALVERSION=

@@ -1,0 +1,77 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# make reproduce: each bug of reproduce.table on the unpatched kernel, in a boot
+# of its own, with the kernel's words. Fails when one of them does not show.
+
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+RESULTS=$BOUT/results/reproduce
+# Some of them are races: so many boots to show up.
+TRIES=3
+shown=0 missing=0 table=()
+
+trim() { local text=$1; text=${text#"${text%%[![:space:]]*}"}; printf '%s' "${text%"${text##*[![:space:]]}"}"; }
+
+# evidence DIR TEST HOW: prints what shows the bug, fails if nothing does
+evidence()
+{
+	case $3 in
+	'says '*) "$ROOT/harness/judge.py" quote "$1" "${3#says }" ;;
+	fails)
+		grep -qE "^not ok [0-9]+ ${2//./\\.}\$" "$1/verdict" &&
+			grep -E '^# fb_defio\.c:[0-9]+:' "$1/verdict" | head -n 3
+		;;
+	*) die "reproduce.table: '$3' is no evidence; write 'says REGEX' or 'fails'" ;;
+	esac
+}
+
+# reproduce NAME CONFIG ARGUMENTS TEST HOW TEXT
+reproduce()
+{
+	local dir=$RESULTS/$1 try words='' verdict=NO
+	for ((try = 1; try <= TRIES; try++)); do
+		"$ROOT/harness/boot.sh" "$dir" 300 "$BOUT/build/unpatched-$2/arch/x86/boot/bzImage" \
+			"$initramfs" harness.job=tests "harness.args=\"fb_defio -r $4\"" "$3" 2>>"$LOG"
+		grep -qsE '^1\.\.1$' "$dir/verdict" || grep -qs "$4" "$dir/console.log" ||
+			die "the selftest $4 did not start; see ${dir#"$ROOT"/}"
+		if words=$(evidence "$dir" "$4" "$5"); then
+			verdict=shown
+			break
+		fi
+	done
+	if [ "$verdict" = shown ]; then
+		shown=$((shown + 1))
+	else
+		missing=$((missing + 1))
+		words="nothing in $TRIES boots; see ${dir#"$ROOT"/}"
+	fi
+	printf '\n%s (%s kernel%s): %s\n' "$1" "$2" "${3:+, $3}" "$6"
+	printf '%s\n' "$words" | sed 's/^/   | /' | cut -c1-150
+	table+=("$(printf '%-14s %-6s %-6s ' "$1" "$2" "$verdict")$(printf '%s\n' "$words" | sed 's/^\[ *[0-9.]*\] //; s/^# //; q' | cut -c1-90)")
+}
+
+"$ROOT/harness/deps.sh" fetch build qemu
+"$ROOT/harness/tree.sh" unpatched
+initramfs=$("$ROOT/harness/initramfs.sh" unpatched)
+for config in plain debug; do
+	"$ROOT/harness/build.sh" unpatched "$config" >/dev/null
+done
+
+rm -rf "$RESULTS"
+phase "reproduce on $(kernel_version "$BOUT/unpatched")" reproduce
+# The evidence is the last field, so that its regular expression may have a |.
+while IFS='|' read -r name config arguments test text how; do
+	case $name in '' | '#'*) continue ;; esac
+	reproduce "$(trim "$name")" "$(trim "$config")" "$(trim "$arguments")" \
+		"$(trim "$test")" "$(trim "$how")" "$(trim "$text")"
+done <"$ROOT/harness/reproduce.table"
+[ ${#table[@]} -gt 0 ] || die "harness/reproduce.table lists no bug; restore it"
+phase_end
+
+echo
+printf '%-14s %-6s %-6s %s\n' bug kernel shown 'in the words of the kernel, or of the test'
+printf '%s\n' "${table[@]}"
+echo "logs: ${RESULTS#"$ROOT"/}/*/console.log"
+echo "$shown passed, $missing failed, 0 skipped"
+[ "$missing" -eq 0 ]

@@ -1,0 +1,98 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# make run: the same program draws on a contiguous framebuffer of the unpatched
+# and of the patched kernel; then ffmpeg draws and fbcat reads on the patched
+# one. Leaves pictures in out/run/BASE. Fails when the bug does not show on the
+# one kernel, or anything at all is wrong on the other.
+
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+RUN=$OUT/run/${BOUT##*/}
+RESULTS=$BOUT/results/run
+# An order 10 block, the largest that the page allocator has on x86.
+WIDTH=1024
+HEIGHT=1024
+DEVICE="mem=alloc_pages xres=$WIDTH yres=$HEIGHT"
+FRAMES=10
+CLIENT_WIDTH=640
+CLIENT_HEIGHT=480
+
+# boot NAME TREE INITRAMFS JOB ARGS
+boot()
+{
+	phase "$1" "run-$1"
+	logged "$1" "$ROOT/harness/boot.sh" "$RESULTS/$1" 300 \
+		"$BOUT/build/$2-plain/arch/x86/boot/bzImage" "$3" "harness.job=$4" "harness.args=\"$5\"" init_on_alloc=1
+}
+
+# value RUN KEY: what fb_defio_draw reported, or "-" if it did not get that far
+value() { awk -v key="$2" '$1 == key { print $2; found = 1 } END { if (!found) print "-" }' "$RESULTS/$1/verdict"; }
+
+row() { printf '%-28s %-14s %s\n' "$@"; }
+
+# both TEXT KEY: a row of the table
+both() { row "$1" "$(value unpatched "$2")" "$(value patched "$2")"; }
+
+# good RUN: sets $judged, what the judge says of a run that has to be good
+good() { judged=$("$ROOT/harness/judge.py" plain "$RESULTS/$1") || die "the run '$1' on the patched kernel went wrong; see above"; }
+
+splats() { sed 's/.*splats=//; s/ .*//' <<<"$1"; }
+
+"$ROOT/harness/deps.sh" fetch build qemu clients
+for tree in unpatched patched; do
+	"$ROOT/harness/tree.sh" "$tree"
+	"$ROOT/harness/build.sh" "$tree" plain >/dev/null
+done
+unpatched=$("$ROOT/harness/initramfs.sh" unpatched)
+patched=$("$ROOT/harness/initramfs.sh" patched)
+clients=$("$ROOT/harness/clients.sh")
+rm -rf "$RESULTS" "$RUN"
+mkdir -p "$RESULTS" "$RUN"
+cat "$patched" "$clients" >"$RESULTS/clients.cpio"
+
+boot unpatched unpatched "$unpatched" draw "$DEVICE"
+boot patched patched "$patched" draw "$DEVICE"
+boot clients patched "$RESULTS/clients.cpio" clients "$CLIENT_WIDTH $CLIENT_HEIGHT $FRAMES"
+rm -f "$RESULTS/clients.cpio"
+
+phase "pictures" run-pictures
+# The same frames by the same program, with no framebuffer involved.
+logged "ffmpeg to a file" ffmpeg -nostdin -hide_banner -loglevel error -f lavfi \
+	-i "testsrc=size=${CLIENT_WIDTH}x$CLIENT_HEIGHT:rate=10" -frames:v "$FRAMES" -pix_fmt rgb24 \
+	-f image2 -update 1 "$RESULTS/reference.ppm"
+good clients
+good patched
+tar -C "$RESULTS/patched" -xf "$RESULTS/patched/files.tar"
+tar -C "$RESULTS/clients" -xf "$RESULTS/clients/files.tar"
+panel=${CLIENT_WIDTH}x$CLIENT_HEIGHT:$RESULTS/clients/panel.raw
+logged "pictures" "$ROOT/harness/picture.py" same "$RESULTS/reference.ppm" "$panel" "$RESULTS/clients/fbcat.ppm" ||
+	die "what Debian's clients drew and read is not the same picture; see ${RESULTS#"$ROOT"/}/clients"
+"$ROOT/harness/picture.py" png "$RESULTS/patched/panel.ppm" "$RUN/panel.png"
+"$ROOT/harness/picture.py" png "$panel" "$RUN/ffmpeg.png"
+"$ROOT/harness/picture.py" png "$RESULTS/clients/fbcat.ppm" "$RUN/fbcat.png"
+words=$("$ROOT/harness/judge.py" quote "$RESULTS/unpatched" .) ||
+	die "the unpatched kernel did not complain; see ${RESULTS#"$ROOT"/}/unpatched/console.log"
+unpatched_judged=$("$ROOT/harness/judge.py" plain "$RESULTS/unpatched" 2>>"$LOG") &&
+	die "the unpatched kernel was judged good; see ${RESULTS#"$ROOT"/}/unpatched"
+phase_end
+
+echo
+echo "Linux $(kernel_version "$BOUT/patched"): ${WIDTH}x$HEIGHT pixels in one alloc_pages() block, drawn through mmap()"
+echo
+row '' unpatched patched
+both 'pages' pages
+both 'faults per first write' first_write_faults_per_page
+both 'flushes' flushes
+both 'panel == framebuffer' panel_equals_framebuffer
+both 'pages that others got' stolen_pages
+row 'kernel splats' "$(splats "$unpatched_judged")" "$(splats "$judged")"
+echo
+echo "what the unpatched kernel says:"
+printf '%s\n' "$words" | sed 's/^/   | /' | cut -c1-150
+echo
+echo "Debian's clients on the patched kernel, ${CLIENT_WIDTH}x$CLIENT_HEIGHT: what ffmpeg drew through mmap(),"
+echo "what the panel shows, what fbcat read and what ffmpeg renders to a file are equal"
+echo "($(value clients flushes) flushes, $(value clients pages) pages sent to the panel)"
+echo
+echo "pictures: ${RUN#"$ROOT"/}/panel.png, ffmpeg.png, fbcat.png; logs: ${RESULTS#"$ROOT"/}/*/console.log"

@@ -1,0 +1,75 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# make test: the KUnit suites and the selftests on a plain and on a debug kernel,
+# one image per configuration for both. The last line sums up what really ran.
+
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+RESULTS=$BOUT/results/test
+passed=0 failed=0 skipped=0 bad=0 table=()
+
+# Seconds until a hang is called one: some ten times what an idle machine takes.
+limit() { if [ "$1" = debug ]; then echo 1200; else echo 400; fi; }
+
+# A suite that the image lacks would be missed by nobody: each one in the
+# sources has to be in the results.
+suites()
+{
+	sed -n '/^static struct kunit_suite/,/^};/ s/^\t\.name = "\(.*\)",$/\1/p' "$ROOT"/lib/tests/*_kunit.c
+}
+
+# count KIND DIR [SUITE...]: judges a run, adds to the sums, and sets $counts,
+# $splats and $verdict for the table. A bad run in which no test failed, such
+# as one with a splat after the last test, counts as one failure.
+count()
+{
+	local line p f s
+	line=$("$ROOT/harness/judge.py" "$@") || [ $? -eq 1 ] || die "judge.py failed; see above"
+	IFS=' =' read -r _ p _ f _ s _ splats _ verdict <<<"$line"
+	counts="$p/$f/$s"
+	if [ "$verdict" != good ]; then
+		bad=$((bad + 1))
+		[ "$f" -gt 0 ] || f=1
+	fi
+	passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+}
+
+test_config()
+{
+	local config=$1 image kunit_counts kunit_splats kunit_verdict wanted
+	"$ROOT/harness/build.sh" patched "$config" >/dev/null
+	image=$BOUT/build/patched-$config/arch/x86/boot/bzImage
+	mapfile -t wanted < <(suites)
+	[ ${#wanted[@]} -gt 0 ] || die "found no KUnit suite in lib/tests/*_kunit.c; restore them"
+
+	phase "KUnit, $config kernel" "test-$config-kunit"
+	logged "KUnit, $config kernel" "$ROOT/harness/kunit.sh" "$RESULTS/$config-kunit" "$(limit "$config")" patched "$config"
+	phase_end
+	count kunit "$RESULTS/$config-kunit" "${wanted[@]}"
+	kunit_counts=$counts kunit_splats=$splats kunit_verdict=$verdict
+	phase "selftests, $config kernel" "test-$config-selftest"
+	logged "selftests, $config kernel" "$ROOT/harness/boot.sh" "$RESULTS/$config-selftest" "$(limit "$config")" \
+		"$image" "$initramfs" harness.job=tests
+	phase_end
+	count guest "$RESULTS/$config-selftest"
+	[ "$kunit_verdict" = good ] || verdict=bad
+	table+=("$(printf '%-16s %-16s %-16s %-7d %s' "$(kernel_version "$BOUT/patched") $config" \
+		"$kunit_counts" "$counts" $((kunit_splats + splats)) "$verdict")")
+}
+
+"$ROOT/harness/deps.sh" fetch build qemu
+"$ROOT/harness/tree.sh" patched
+initramfs=$("$ROOT/harness/initramfs.sh" patched)
+rm -rf "$RESULTS"
+for config in plain debug; do
+	test_config "$config"
+done
+
+echo
+printf '%-16s %-16s %-16s %-7s %s\n' 'kernel' 'KUnit p/f/s' 'selftests p/f/s' splats verdict
+printf '%s\n' "${table[@]}"
+echo "p/f/s: passed/failed/skipped; logs: ${RESULTS#"$ROOT"/}/{plain,debug}-{kunit,selftest}/console.log"
+echo "whole run: $(fmt_time $SECONDS)"
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" -eq 0 ] && [ "$bad" -eq 0 ]

@@ -1,0 +1,122 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# tree.sh patched|unpatched|pristine: makes that kernel tree of the base, or
+# brings it up to date. Files that do not differ keep their times, so that
+# kernel builds stay incremental.
+#
+#   patched    pristine and the series, a git repository to develop in
+#   unpatched  pristine and only the patches that bring the tests
+
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+. "$ROOT/harness/trees.sh"
+
+# The old tree's times, for every file that the new tree has with equal content.
+keep_times()
+{
+	local old=$1 new=$2 path
+	{ series --paths && series --new-files; } | while IFS= read -r path; do
+		if [ -f "$old/$path" ] && [ -f "$new/$path" ] && cmp -s "$old/$path" "$new/$path"; then
+			touch -r "$old/$path" "$new/$path"
+		fi
+	done
+}
+
+make_patched()
+{
+	local tree=$BOUT/patched stamp='' head has='' new=$BOUT/patched.new
+	stamp=$(series | stamp_of)
+	if [ -f "$tree/.git/harness/stamp" ]; then
+		has=$(edits "$tree")
+		if [ "$(cat "$tree/.git/harness/stamp")" = "$stamp" ]; then
+			[ -z "$has" ] || say "   ${tree#"$ROOT"/} has $has that patches/$BASE has not; used as it is"
+			return 0
+		fi
+		[ -z "$has" ] ||
+			die "${tree#"$ROOT"/} has $has, and the series has changed, too; save them first: make refresh BASE=$BASE"
+	elif [ -e "$tree" ]; then
+		die "${tree#"$ROOT"/} was not made by this harness; move it out of the way"
+	fi
+
+	phase "tree: patched $BASE" tree-patched
+	if [ -d "$tree" ] && cmp -s "$BOUT/version" "$tree/.git/harness/version"; then
+		head=$(commit_series "$tree" refs/harness/base)
+		move_to "$tree" "$head"
+		record "$tree" "$stamp"
+		return 0
+	fi
+	rm -rf "$new"
+	cp -al "$PRISTINE" "$new"
+	new_repo "$new"
+	# Debian's source packages ignore the whole tree ("/*"), which would hide a
+	# developer's new files. sed -i writes a new file: pristine/ keeps its own.
+	[ ! -f "$new/.gitignore" ] || sed -i '\,^/\*$,d' "$new/.gitignore"
+	# One pack instead of 80,000 loose objects.
+	logged "commit of the base" hgit -C "$new" -c core.bigFileThreshold=1 \
+		-c core.compression=1 -c core.fsync=none add -f .
+	hgit -C "$new" commit -q -m "Linux $(pristine_version)"
+	hgit -C "$new" update-ref refs/harness/base HEAD
+	if [ -n "$KDIR" ] && series_in "$new"; then
+		say "   $KDIR has the series already; tested as it is"
+		head=$(hgit -C "$new" rev-parse HEAD)
+	else
+		head=$(commit_series "$new" HEAD)
+	fi
+	move_to "$new" "$head"
+	if [ -d "$tree" ]; then
+		keep_times "$tree" "$new"
+		hgit -C "$new" update-index -q --refresh
+	fi
+	record "$new" "$stamp"
+	rm -rf "$tree.old"
+	[ ! -d "$tree" ] || mv -T "$tree" "$tree.old"
+	mv -T "$new" "$tree"
+	rm -rf "$tree.old"
+}
+
+make_unpatched()
+{
+	local tree=$BOUT/unpatched small=$BOUT/unpatched.small stamp head path
+	stamp=$(series --tests-only | stamp_of)
+	[ ! -f "$tree.stamp" ] || [ "$(cat "$tree.stamp")" != "$stamp" ] || return 0
+
+	phase "tree: unpatched $BASE" tree-unpatched
+	[ -z "$KDIR" ] || ! series_in "$PRISTINE" ||
+		die "$KDIR has the series already, so no unpatched kernel can be made of it; give an unpatched tree"
+	small_repo "$small" "$PRISTINE" --tests-only
+	head=$(commit_series "$small" base --tests-only)
+	hgit -C "$small" reset -q --hard "$head"
+	hgit -C "$small" ls-files >"$BOUT/unpatched.files.new"
+	if [ ! -f "$tree.version" ] || ! cmp -s "$BOUT/version" "$tree.version"; then
+		rm -rf "$tree" "$tree.files"
+		cp -al "$PRISTINE" "$tree"
+		cp "$BOUT/version" "$tree.version"
+	fi
+	rm -f "$tree.stamp"
+	# What an older series brought and this one does not.
+	if [ -f "$tree.files" ]; then
+		while IFS= read -r path; do
+			[ ! -f "$small/$path" ] || continue
+			rm -f "$tree/$path"
+			[ ! -f "$PRISTINE/$path" ] || ln "$PRISTINE/$path" "$tree/$path"
+		done <"$tree.files"
+	fi
+	while IFS= read -r path; do
+		cmp -s "$small/$path" "$tree/$path" && continue
+		mkdir -p "$(dirname "$tree/$path")"
+		cp --remove-destination "$small/$path" "$tree/$path"
+	done <"$BOUT/unpatched.files.new"
+	mv "$BOUT/unpatched.files.new" "$tree.files"
+	rm -rf "$small"
+	printf '%s\n' "$stamp" >"$tree.stamp"
+}
+
+case ${1:-} in
+pristine | patched | unpatched) ;;
+*) die "usage: tree.sh pristine|patched|unpatched" ;;
+esac
+"$ROOT/harness/fetch.sh"
+[ "$1" != pristine ] || exit 0
+lock "tree-$(basename "$BOUT")"
+check_pristine
+"make_$1"

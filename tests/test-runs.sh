@@ -1,0 +1,217 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# The steps that boot and judge, with stand-ins for what takes long: QEMU, and
+# the steps before them.
+
+. "$(dirname "${BASH_SOURCE[0]}")/tap.sh"
+
+# fake_qemu SCRIPT: a QEMU that does that; $console and $verdict
+# are the files that it was told to write.
+fake_qemu()
+{
+	{
+		echo '#!/bin/bash'
+		# shellcheck disable=SC2016
+		echo 'for a; do case $a in file:*) console=${a#file:} ;; file,id=verdict,*) verdict=${a##*path=} ;; esac; done'
+		echo "$1"
+	} >qemu
+	chmod +x qemu
+	export QEMU=$T/qemu
+	echo image >image
+	echo initramfs >initramfs
+}
+
+boot() { "$TESTS/../harness/boot.sh" run "$@"; }
+
+# fake_steps: a copy of the harness in $R whose steps before the judge are
+# stand-ins, and whose runs leave the recorded good ones
+fake_steps()
+{
+	local step
+	R=$T/repo
+	mkdir -p "$R/out/6.12/patched/drivers/video/fbdev" "$R/lib/tests"
+	cp -r "$TESTS"/../{harness,bases,Makefile} "$R"
+	printf 'VERSION = 6\nPATCHLEVEL = 12\nSUBLEVEL = 5\n' >"$R/out/6.12/patched/Makefile"
+	: >"$R/out/6.12/patched/Kconfig"
+	printf 'static struct kunit_suite suite = {\n\t.name = "vmf_insert_pfn_mkwrite",\n};\n' \
+		>"$R/lib/tests/pfnmap_kunit.c"
+	for step in deps tree build initramfs; do
+		printf '#!/bin/bash\necho stand-in\n' >"$R/harness/$step.sh"
+	done
+	run_leaves boot "cp -r $TESTS/logs/good-guest/. \$1"
+	run_leaves kunit "cp -r $TESTS/logs/good-kunit/. \$1"
+}
+
+# run_leaves STEP COMMANDS: boot.sh or kunit.sh, $1 being the run's directory
+run_leaves()
+{
+	# shellcheck disable=SC2016
+	printf '#!/bin/bash\nmkdir -p ${1:-.}\n%s\n' "$2" >"$R/harness/$1.sh"
+	chmod +x "$R/harness/$1.sh"
+}
+
+run_test() { make -s -C "$R" test >out 2>err; }
+
+test_boot_of_a_kernel_that_hangs()
+{
+	# shellcheck disable=SC2016
+	fake_qemu 'echo "[ 0.1] Linux" >$console; echo "begin tests" >$verdict; exec sleep 100'
+	boot 1 image initramfs harness.job=tests
+	[ "$(cat run/status)" = 124 ] || fail "status is $(cat run/status)"
+	refuses 'time-out' "$TESTS/../harness/judge.py" guest run
+}
+
+test_boot_leaves_the_command()
+{
+	# shellcheck disable=SC2016
+	fake_qemu 'printf "%s\n" "$@" >$console; : >$verdict'
+	boot 5 image initramfs harness.job=tests 'harness.args="a b"'
+	mv run/console.log before
+	sh run/qemu.sh
+	same before run/console.log
+	grep -q 'harness.job=tests harness.args="a b"' before || fail "the arguments got lost"
+	grep -qx tcg before || fail "not with -accel tcg"
+}
+
+test_boot_without_memory_of_the_run_before()
+{
+	# shellcheck disable=SC2016
+	fake_qemu 'echo a >$console; echo a >$verdict'
+	boot 5 image initramfs
+	fake_qemu 'exit 0'
+	boot 5 image initramfs
+	for file in verdict console.log; do
+		[ ! -e "run/$file" ] || fail "$file of the run before is left"
+	done
+}
+
+test_qemu_that_cannot_start()
+{
+	fake_qemu 'echo "no such machine" >&2; exit 1'
+	refuses 'QEMU failed \(exit 1\): no such machine; to repeat: ' boot 5 image initramfs
+}
+
+test_boot_bad_input()
+{
+	fake_qemu 'exit 0'
+	refuses one-line 'usage: ' boot 5 image
+	refuses one-line 'no-image is missing or empty' boot 5 no-image initramfs
+	: >empty
+	refuses one-line 'empty is missing or empty' boot 5 image empty
+}
+
+test_build_bad_input()
+{
+	fake_steps
+	cp "$TESTS/../harness/build.sh" "$R/harness/"
+	refuses one-line 'usage: ' "$R/harness/build.sh" patched
+	refuses one-line 'use one of: plain debug' "$R/harness/build.sh" patched fast
+	refuses one-line 'is no kernel tree; run harness/tree.sh' "$R/harness/build.sh" unpatched plain
+}
+
+test_make_test_adds_up_what_ran()
+{
+	fake_steps
+	run_test || fail "$(cat out err)"
+	[ "$(tail -n 1 out)" = '14 passed, 0 failed, 0 skipped' ] || fail "$(cat out)"
+	grep -Eq '^6\.12\.5 plain +5/0/0 +2/0/0 +0 +good$' out || fail "$(cat out)"
+	[ "$(wc -l <out)" -le 10 ] || fail "more than ten lines"
+}
+
+test_make_test_with_a_failing_test()
+{
+	fake_steps
+	run_leaves boot "sed 's/^ok 2 /not ok 2 /; s/^exit fb_defio 0/exit fb_defio 1/' $TESTS/logs/good-guest/verdict >\$1/verdict
+		cp $TESTS/logs/good-guest/{console.log,status} \$1"
+	! run_test || fail "passed"
+	[ "$(tail -n 1 out)" = '12 passed, 2 failed, 0 skipped' ] || fail "$(cat out)"
+}
+
+test_make_test_with_a_splat_only()
+{
+	fake_steps
+	run_leaves kunit "cp -r $TESTS/logs/good-kunit/. \$1; sed 1d $TESTS/logs/splats/bad-page.log >>\$1/console.log"
+	! run_test || fail "passed"
+	[ "$(tail -n 1 out)" = '14 passed, 2 failed, 0 skipped' ] || fail "$(cat out)"
+	grep -Eq '^6\.12\.5 debug +5/0/0 +2/0/0 +1 +bad$' out || fail "$(cat out)"
+}
+
+test_make_test_without_runs()
+{
+	fake_steps
+	run_leaves boot :
+	run_leaves kunit :
+	! run_test || fail "passed"
+	[ "$(tail -n 1 out)" = '0 passed, 4 failed, 0 skipped' ] || fail "$(cat out)"
+}
+
+test_make_test_without_suites()
+{
+	fake_steps
+	rm "$R"/lib/tests/pfnmap_kunit.c
+	refuses 'found no KUnit suite' make -s -C "$R" test
+}
+
+test_ci_adds_up_and_fails()
+{
+	fake_steps
+	mkdir "$R/.ci"
+	cp "$TESTS/../.ci/run" "$R/.ci"
+	run_leaves check 'echo 3 passed, 0 failed, 1 skipped'
+	"$R/.ci/run" >out 2>&1 || fail "$(cat out)"
+	[ "$(tail -n 1 out)" = '17 passed, 0 failed, 1 skipped' ] || fail "$(cat out)"
+	run_leaves check 'echo 3 passed, 1 failed, 0 skipped; exit 1'
+	! "$R/.ci/run" >out 2>&1 || fail "a failing check passed"
+	[ "$(tail -n 1 out)" = '17 passed, 1 failed, 0 skipped' ] || fail "$(cat out)"
+	run_leaves check 'exit 2'
+	! "$R/.ci/run" >out 2>&1 || fail "a check that got nowhere passed"
+	run_leaves check 'echo all is well'
+	! "$R/.ci/run" >out 2>&1 || fail "a check without a sum passed"
+	[ "$(tail -n 1 out)" = '14 passed, 1 failed, 0 skipped' ] || fail "$(cat out)"
+}
+
+picture() { "$TESTS/../harness/picture.py" "$@"; }
+
+test_pictures_are_compared()
+{
+	printf 'P6\n2 1\n255\n\1\2\3\4\5\6' >a.ppm
+	# Little endian XRGB; what lies behind the last row is not seen.
+	printf '\3\2\1\0\6\5\4\377padding' >b.raw
+	picture same a.ppm 2x1:b.raw
+	printf 'P6\n2 1\n255\n\1\2\3\4\5\7' >c.ppm
+	refuses one-line 'c.ppm: 1 of 2 pixels differ' picture same a.ppm 2x1:b.raw c.ppm
+	refuses one-line 'another size' picture same a.ppm 1x2:b.raw
+	refuses one-line 'pixels, not' picture same a.ppm 2x2:b.raw
+	refuses one-line 'No such file' picture same a.ppm none.ppm
+	refuses one-line 'no binary PPM' picture same a.ppm b.raw
+}
+
+test_picture_as_png()
+{
+	printf 'P6\n2 1\n255\n\1\2\3\4\5\6' >a.ppm
+	picture png a.ppm a.png
+	python3 - a.png <<-'END' || fail "no PNG"
+		import sys, zlib
+		data = open(sys.argv[1], "rb").read()
+		assert data[:8] == b"\x89PNG\r\n\x1a\n"
+		at = data.index(b"IDAT")
+		body = zlib.decompressobj().decompress(data[at + 4:])
+		assert body == b"\0\1\2\3\4\5\6"
+	END
+	printf 'P6\n2 1\n255\n\1\2\3\1\2\3' >blank.ppm
+	refuses one-line 'is empty, all of it has one colour' picture png blank.ppm blank.png
+	[ ! -e blank.png ] || fail "a file was left"
+}
+
+test_mutation_without_header()
+{
+	fake_steps
+	mkdir -p "$R/tests/mutations/6.12"
+	refuses one-line 'has no patches' "$R/harness/check-mutations.sh"
+	printf 'Guards: invariant 1\n---\nExpect: kunit:a.b\n' >"$R/tests/mutations/6.12/a.patch"
+	refuses one-line 'lacks a header line Expect:' "$R/harness/check-mutations.sh"
+	refuses one-line 'there is no mutation none.patch' "$R/harness/check-mutations.sh" none.patch
+}
+
+tap_run
