@@ -15,11 +15,22 @@
 
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-MUTANT=$BOUT/mutant
+# Laid out as the base's own directory, so that the compiler cache knows the
+# objects: it sees paths relative to the build directory.
+MUTATIONS=$BOUT/mutations
+MUTANT=$MUTATIONS/patched
 RESULTS=$BOUT/results/mutations
 # What takes longer than this hangs.
 LIMIT=200
 red=0 wrong=0 table=()
+
+# mutant_step STEP ARGS...: with the mutated tree instead of the base's
+mutant_step()
+{
+	local step=$1
+	shift
+	HARNESS_BOUT=$MUTATIONS "$ROOT/harness/$step.sh" "$@"
+}
 
 field() { sed -n "/^---\$/q; s/^$1: *//p" "$2"; }
 
@@ -51,11 +62,11 @@ run_test()
 	local name=${3#*:} option=-t
 	case $3 in
 	kunit:*.*)
-		"$ROOT/harness/kunit.sh" "$1" "$LIMIT" mutant "$2" "$name" 2>>"$LOG"
+		mutant_step kunit "$1" "$LIMIT" patched "$2" "$name" 2>>"$LOG"
 		;;
 	selftest:?*)
 		[[ $name != *.* ]] || option=-r
-		"$ROOT/harness/boot.sh" "$1" "$LIMIT" "$BOUT/build/mutant-$2/arch/x86/boot/bzImage" \
+		"$ROOT/harness/boot.sh" "$1" "$LIMIT" "$MUTATIONS/build/patched-$2/arch/x86/boot/bzImage" \
 			"$initramfs" harness.job=tests "harness.args=\"fb_defio $option $name\"" 2>>"$LOG"
 		;;
 	*) die "'Expect: $3' names no test; write kunit:SUITE.CASE or selftest:NAME" ;;
@@ -73,7 +84,7 @@ mutate()
 	# Not as part of the repository around it, where git would skip every file.
 	if ! GIT_CEILING_DIRECTORIES=$BOUT git -C "$MUTANT" apply "$patch" >>"$LOG" 2>&1; then
 		verdict="does not apply"
-	elif ! HARNESS_LOGS=$LOGS/mutations "$ROOT/harness/build.sh" mutant "$kernel" >>"$LOG" 2>&1; then
+	elif ! mutant_step build patched "$kernel" >>"$LOG" 2>&1; then
 		verdict="does not build"
 	else
 		for test in $expect; do
@@ -113,14 +124,14 @@ initramfs=$("$ROOT/harness/initramfs.sh" patched)
 lock mutations
 phase "check-mutations: the kernel without any" check-mutations
 rm -rf "$MUTANT" "$RESULTS"
-mkdir -p "$RESULTS"
+mkdir -p "$RESULTS" "$MUTATIONS"
 cp -al "$BOUT/patched" "$MUTANT"
 # Its index and refs would be changed for both trees.
 rm -rf "$MUTANT/.git"
 # All of them, as the last run may have ended anywhere.
 restore "$ROOT/tests/mutations/$BASE"/*.patch "$@"
 for kernel in $(for name in "$@"; do kernel_of "$name"; echo; done | sort -u); do
-	logged "build $kernel" env HARNESS_LOGS="$LOGS/mutations" "$ROOT/harness/build.sh" mutant "$kernel"
+	logged "build $kernel" mutant_step build patched "$kernel"
 done
 for name in "$@"; do
 	for test in $(field Expect "$name"); do

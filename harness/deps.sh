@@ -11,6 +11,7 @@ TABLE='
 fetch   xz-utils                 the kernel source is an .xz archive
 fetch   python3                  composes the series
 fetch   git                      trees and patches
+fetch   rsync                    the copy of KDIR
 build   gcc                      the kernel
 build   libc6-dev                host tools, static selftests
 build   make                     kbuild

@@ -135,7 +135,7 @@ fetch_package()
 # The git directory $1 is a temporary one: nothing is written to KDIR.
 list_kdir()
 {
-	local kgit=(git -c "safe.directory=$KDIR" -C "$KDIR" ls-files -z) exclude=() line
+	local kgit=(git -c "safe.directory=$KDIR" -C "$KDIR" ls-files -z) exclude=() line keep
 
 	# Debian's source packages ignore the whole tree ("/*"): take that back, and
 	# repeat the other patterns of the same file, which "!/*" would override.
@@ -147,7 +147,10 @@ list_kdir()
 			*) exclude+=(-x "$line") ;;
 			esac
 		done <"$KDIR/.gitignore"
-		exclude+=(-x '!.gitignore' -x '!.gitattributes')
+		for keep in clang-format cocciconfig editorconfig get_maintainer.ignore gitattributes \
+			gitignore kunitconfig mailmap rustfmt.toml yamllint; do
+			exclude+=(-x "!.$keep")
+		done
 	fi
 	git --git-dir="$1" --work-tree="$KDIR" -C "$KDIR" ls-files -z --others \
 		--exclude-per-directory=.gitignore "${exclude[@]}" >"$1/others"
@@ -160,15 +163,9 @@ list_kdir()
 	sort -zu "$1/others" "$1/cached" | comm -z -23 - "$1/deleted"
 }
 
-copy_list()
-{
-	tar -c -C "$KDIR" --null --no-recursion --verbatim-files-from -T "$1" |
-		tar -x --no-same-owner -C "$2"
-}
-
 fetch_kdir()
 {
-	local tmp=$BOUT/pristine.tmp id text
+	local tmp=$BOUT/pristine.tmp id text link=()
 	"$ROOT/harness/deps.sh" fetch
 	rm -rf "$tmp"
 	mkdir -p "$tmp/tree"
@@ -178,7 +175,9 @@ fetch_kdir()
 	text=$(printf '%s\n%s %s' "$(kernel_version "$KDIR")" "$id" "$KDIR")
 	if [ ! -d "$PRISTINE" ] || [ ! -f "$BOUT/version" ] || [ "$(cat "$BOUT/version")" != "$text" ]; then
 		phase "fetch: copy of $KDIR" fetch
-		logged "copy" copy_list "$tmp/list" "$tmp/tree" ||
+		# Links go to the copy made before, never into the user's tree.
+		[ ! -d "$PRISTINE" ] || link=(--link-dest="$PRISTINE")
+		logged "copy" rsync -lptE --from0 --files-from="$tmp/list" "${link[@]}" "$KDIR/" "$tmp/tree/" ||
 			die "$KDIR cannot be copied; see the log, check the disk space"
 		publish "$tmp/tree" "$text"
 	fi

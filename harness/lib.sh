@@ -212,6 +212,8 @@ if [ -n "$KDIR" ]; then
 else
 	BOUT=$OUT/$BASE
 fi
+# A step's own trees, laid out as those of the base.
+[ -z "${HARNESS_BOUT:-}" ] || BOUT=$HARNESS_BOUT
 PRISTINE=$BOUT/pristine
 LOGS=$BOUT/logs
 # Several steps may run at once (a check calls tree.sh): keep their logs apart.

@@ -56,12 +56,7 @@ make_patched()
 		-c core.compression=1 -c core.fsync=none add -f .
 	hgit -C "$new" commit -q -m "Linux $(pristine_version)"
 	hgit -C "$new" update-ref refs/harness/base HEAD
-	if [ -n "$KDIR" ] && series_in "$new"; then
-		say "   $KDIR has the series already; tested as it is"
-		head=$(hgit -C "$new" rev-parse HEAD)
-	else
-		head=$(commit_series "$new" HEAD)
-	fi
+	head=$(commit_series "$new" HEAD)
 	move_to "$new" "$head"
 	if [ -d "$tree" ]; then
 		keep_times "$tree" "$new"
@@ -74,39 +69,56 @@ make_patched()
 	rm -rf "$tree.old"
 }
 
-make_unpatched()
+# make_plain KIND [series.py options]: $BOUT/KIND without git, of pristine and
+# those patches
+make_plain()
 {
-	local tree=$BOUT/unpatched small=$BOUT/unpatched.small stamp head path
-	stamp=$(series --tests-only | stamp_of)
+	local kind=$1 small=$BOUT/$1.small tree=$BOUT/$1 new=$BOUT/$1.new stamp head path
+	shift
+	stamp=$(series "$@" | stamp_of)
 	[ ! -f "$tree.stamp" ] || [ "$(cat "$tree.stamp")" != "$stamp" ] || return 0
 
-	phase "tree: unpatched $BASE" tree-unpatched
-	[ -z "$KDIR" ] || ! series_in "$PRISTINE" ||
-		die "$KDIR has the series already, so no unpatched kernel can be made of it; give an unpatched tree"
-	small_repo "$small" "$PRISTINE" --tests-only
-	head=$(commit_series "$small" base --tests-only)
-	hgit -C "$small" reset -q --hard "$head"
-	hgit -C "$small" ls-files >"$BOUT/unpatched.files.new"
-	if [ ! -f "$tree.version" ] || ! cmp -s "$BOUT/version" "$tree.version"; then
-		rm -rf "$tree" "$tree.files"
-		cp -al "$PRISTINE" "$tree"
-		cp "$BOUT/version" "$tree.version"
+	phase "tree: $kind $BASE" "tree-$kind"
+	small_repo "$small" "$PRISTINE" "$@"
+	if [ -n "$KDIR" ] && series_in "$PRISTINE"; then
+		[ "$kind" = patched ] ||
+			die "$KDIR has the series already, so no unpatched kernel can be made of it; give an unpatched tree"
+		say "   $KDIR has the series already; tested as it is"
+		: >"$BOUT/$kind.files.new"
+	else
+		head=$(commit_series "$small" base "$@")
+		hgit -C "$small" reset -q --hard "$head"
+		{ series --paths "$@" && series --new-files "$@"; } >"$BOUT/$kind.files.new"
 	fi
 	rm -f "$tree.stamp"
+	if [ ! -d "$tree" ] || [ ! -f "$tree.version" ] || ! cmp -s "$BOUT/version" "$tree.version"; then
+		rm -rf "$new" "$tree.files"
+		cp -al "$PRISTINE" "$new"
+	else
+		mv -T "$tree" "$new"
+	fi
 	# What an older series brought and this one does not.
 	if [ -f "$tree.files" ]; then
 		while IFS= read -r path; do
-			[ ! -f "$small/$path" ] || continue
-			rm -f "$tree/$path"
-			[ ! -f "$PRISTINE/$path" ] || ln "$PRISTINE/$path" "$tree/$path"
-		done <"$tree.files"
+			rm -f "$new/$path"
+			[ ! -f "$PRISTINE/$path" ] || ln "$PRISTINE/$path" "$new/$path"
+		done < <(grep -vxFf "$BOUT/$kind.files.new" "$tree.files")
 	fi
 	while IFS= read -r path; do
-		cmp -s "$small/$path" "$tree/$path" && continue
-		mkdir -p "$(dirname "$tree/$path")"
-		cp --remove-destination "$small/$path" "$tree/$path"
-	done <"$BOUT/unpatched.files.new"
-	mv "$BOUT/unpatched.files.new" "$tree.files"
+		if [ ! -f "$small/$path" ]; then
+			rm -f "$new/$path"
+		elif ! cmp -s "$small/$path" "$new/$path"; then
+			mkdir -p "$(dirname "$new/$path")"
+			cp --remove-destination "$small/$path" "$new/$path"
+		fi
+	done <"$BOUT/$kind.files.new"
+	if [ -d "$tree" ]; then
+		keep_times "$tree" "$new"
+		rm -rf "$tree"
+	fi
+	mv -T "$new" "$tree"
+	mv "$BOUT/$kind.files.new" "$tree.files"
+	cp "$BOUT/version" "$tree.version"
 	rm -rf "$small"
 	printf '%s\n' "$stamp" >"$tree.stamp"
 }
@@ -119,4 +131,8 @@ esac
 [ "$1" != pristine ] || exit 0
 lock "tree-$(basename "$BOUT")"
 check_pristine
-"make_$1"
+case $1 in
+unpatched) make_plain unpatched --tests-only ;;
+# Nobody develops in the copy of a KDIR: it needs no repository.
+patched) if [ -n "$KDIR" ]; then make_plain patched; else make_patched; fi ;;
+esac

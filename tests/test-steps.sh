@@ -54,7 +54,8 @@ test_package_that_cannot_be_installed()
 	printf '#!/bin/sh\necho no network >&2; exit 100\n' >bin/apt-get
 	printf '#!/bin/sh\nexec "$@"\n' >bin/sudo
 	chmod +x bin/*
-	PATH=$T/bin:$PATH refuses 'check the network|cannot be installed: .*sparse' "$R/harness/deps.sh" check
+	sed -i "s,^PATH=,&$T/bin:," "$R/harness/lib.sh"
+	refuses 'check the network|cannot be installed: .*sparse' "$R/harness/deps.sh" check
 	refuses one-line 'no group nonsense; groups are: build ' "$R/harness/deps.sh" nonsense
 }
 

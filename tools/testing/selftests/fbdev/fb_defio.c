@@ -56,7 +56,7 @@
 
 #define FB_MAJOR	29
 
-#define PRESSURE	(64UL << 20)
+#define PRESSURE	(16UL << 20)
 
 static size_t page_size;
 
@@ -874,23 +874,16 @@ static void *writer_run(void *arg)
 	unsigned int i = 0;
 	uint8_t *addr;
 
-	for (;;) {
-		addr = (uint8_t *)writer->map + rand_r(&writer->seed) % NPAGES * page_size +
-		       writer->id;
+	do {
+		addr = writer->map + rand_r(&writer->seed) % NPAGES * page_size + writer->id;
 		if (writer->reads)
 			writer->sig = mock_probe_read(addr);
 		else
-			writer->sig = mock_probe_write(addr, i % 0x80);
+			writer->sig = mock_probe_write(addr, i++ % 0x80);
 		if (writer->sig)
 			break;
 		atomic_fetch_add(&writer->done, 1);
-		if (++i % 64)
-			continue;
-		if (writer->until && now_ms() >= writer->until)
-			break;
-		if (writer->stop && atomic_load(writer->stop))
-			break;
-	}
+	} while (!writer->stop || !atomic_load(writer->stop));
 
 	return NULL;
 }
@@ -899,7 +892,7 @@ static void *writer_run(void *arg)
 #define NTHREADS	2
 
 /* In a child: NTHREADS writers, the last one of them the process itself. */
-static int writers_process(uint8_t *map, unsigned int nr, const atomic_bool *stop)
+static int writers_process(uint8_t *map, unsigned int nr, atomic_bool *stop)
 {
 	struct writer writers[NTHREADS] = {};
 	unsigned int i;
@@ -924,22 +917,41 @@ static int writers_process(uint8_t *map, unsigned int nr, const atomic_bool *sto
 	return 0;
 }
 
+/* Calls fsync() all the time, for a while and more than once in any case. */
+static int fsync_for(int fd, unsigned int ms)
+{
+	uint64_t until = now_ms() + ms;
+	unsigned int i;
+
+	for (i = 0; i < 8 || now_ms() < until; i++) {
+		if (fsync(fd))
+			return -errno;
+	}
+
+	return 0;
+}
+
+/* To be written in one process and read in another. */
+static atomic_bool *shared_flag(void)
+{
+	atomic_bool *flag = mmap(NULL, page_size, PROT_READ | PROT_WRITE,
+				 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	return flag == MAP_FAILED ? NULL : flag;
+}
+
 /*
  * Invariant 1 in a race: no write is lost between write-protection, the panel's
  * copy and the next fault, whoever flushes.
  */
 TEST_F_TIMEOUT(fb_defio_panel, many_writers, 120)
 {
+	atomic_bool *stop = shared_flag();
 	pid_t pids[NPROCS];
-	unsigned long syncs;
 	int i, round, status;
-	atomic_bool *stop;
-	uint64_t until;
 
+	ASSERT_NE(NULL, stop);
 	SETUP_PANEL("delay_ms=1");
-	stop = mmap(NULL, sizeof(*stop), PROT_READ | PROT_WRITE,
-		    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	ASSERT_NE(MAP_FAILED, stop);
 	for (round = 0; round < 4; round++) {
 		atomic_store(stop, false);
 		for (i = 0; i < NPROCS; i++) {
@@ -948,9 +960,7 @@ TEST_F_TIMEOUT(fb_defio_panel, many_writers, 120)
 			if (!pids[i])
 				_exit(writers_process(self->map, i, stop));
 		}
-		until = now_ms() + 250;
-		for (syncs = 0; syncs < 3 || now_ms() < until; syncs++)
-			EXPECT_EQ(0, fsync(self->fd));
+		EXPECT_EQ(0, fsync_for(self->fd, 200));
 		atomic_store(stop, true);
 		for (i = 0; i < NPROCS; i++) {
 			EXPECT_EQ(pids[i], waitpid(pids[i], &status, 0));
@@ -959,7 +969,6 @@ TEST_F_TIMEOUT(fb_defio_panel, many_writers, 120)
 		EXPECT_EQ(0, fsync(self->fd));
 		EXPECT_EQ(0, mock_panel_diff(&self->mock, self->fd, self->len));
 	}
-	munmap(stop, sizeof(*stop));
 }
 
 /*
@@ -969,22 +978,23 @@ TEST_F_TIMEOUT(fb_defio_panel, many_writers, 120)
  */
 TEST_F_TIMEOUT(fb_defio_panel, one_page, 120)
 {
-	unsigned int i;
-	uint64_t until;
+	atomic_bool *stop = shared_flag();
+	unsigned int i = 0;
 	int status;
 	pid_t pid;
 
+	ASSERT_NE(NULL, stop);
 	SETUP_PANEL("delay_ms=60000");
-	until = now_ms() + 700;
 	pid = fork_child();
 	ASSERT_LE(0, pid);
 	if (!pid) {
-		for (i = 0; now_ms() < until; i++)
-			put(self->map, 0, i);
+		while (!atomic_load(stop))
+			put(self->map, 0, i++);
+		put(self->map, 0, ~get(self->map, 0));
 		_exit(0);
 	}
-	while (now_ms() < until)
-		EXPECT_EQ(0, fsync(self->fd));
+	EXPECT_EQ(0, fsync_for(self->fd, 700));
+	atomic_store(stop, true);
 	EXPECT_EQ(pid, waitpid(pid, &status, 0));
 	EXPECT_EQ(0, status);
 	EXPECT_EQ(0, fsync(self->fd));
@@ -997,15 +1007,18 @@ TEST_F_TIMEOUT(fb_defio_panel, one_page, 120)
  */
 TEST_F_TIMEOUT(fb_defio_panel, slow_panel, 60)
 {
+	atomic_bool stop = false;
 	struct writer writer = {};
 	long long before;
 	uint64_t start;
 
-	SETUP_PANEL("delay_ms=1 panel_ms=50");
+	SETUP_PANEL("delay_ms=60000 panel_ms=50");
 	writer.map = self->map;
 	writer.seed = 1;
-	writer.until = now_ms() + 300;
+	writer.stop = &stop;
 	ASSERT_EQ(0, pthread_create(&writer.thread, NULL, writer_run, &writer));
+	EXPECT_EQ(0, fsync_for(self->fd, 200));
+	atomic_store(&stop, true);
 	ASSERT_EQ(0, pthread_join(writer.thread, NULL));
 	EXPECT_EQ(0, writer.sig);
 	EXPECT_EQ(0, fsync(self->fd));
@@ -1015,7 +1028,7 @@ TEST_F_TIMEOUT(fb_defio_panel, slow_panel, 60)
 	start = now_ms();
 	put(self->map, 0, 0x77);
 	EXPECT_EQ(0, fsync(self->fd));
-	EXPECT_LE(50, now_ms() - start);
+	EXPECT_LE(50, (long long)(now_ms() - start));
 	EXPECT_EQ(before + 1, mock_stat(&self->mock, "flushes"));
 	EXPECT_EQ(0, mock_panel_diff(&self->mock, self->fd, self->len));
 }
@@ -1058,11 +1071,13 @@ TEST_F(fb_defio_panel, delay)
 
 	SETUP_PANEL("delay_ms=20");
 	put(self->map, 0, 1);
-	until = now_ms() + 10000;
-	while (!mock_stat(&self->mock, "flushes") && now_ms() < until)
-		usleep(1000);
-	EXPECT_EQ(1, mock_stat(&self->mock, "pages"));
+	/* The first flush can come between the fault and the write it is for. */
+	until = now_ms() + 20000;
+	while (mock_panel_diff(&self->mock, self->fd, self->len) && now_ms() < until)
+		usleep(10000);
 	EXPECT_EQ(0, mock_panel_diff(&self->mock, self->fd, self->len));
+	EXPECT_LE(1, mock_stat(&self->mock, "pages"));
+	EXPECT_EQ(mock_stat(&self->mock, "pages"), mock_stat(&self->mock, "flushes"));
 }
 
 /*

@@ -16,7 +16,7 @@
 
 #include "mock.h"
 
-#define PRESSURE	(64UL << 20)
+#define PRESSURE	(32UL << 20)
 
 static struct mock mock;
 static struct fb_var_screeninfo var;
