@@ -147,7 +147,7 @@ list_kdir()
 			*) exclude+=(-x "$line") ;;
 			esac
 		done <"$KDIR/.gitignore"
-		for keep in clang-format cocciconfig editorconfig get_maintainer.ignore gitattributes \
+		for keep in clang-format clippy.toml cocciconfig editorconfig get_maintainer.ignore gitattributes \
 			gitignore kunitconfig mailmap rustfmt.toml yamllint; do
 			exclude+=(-x "!.$keep")
 		done

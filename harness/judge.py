@@ -42,6 +42,8 @@ SPLAT = re.compile(r"""
     | suspected\ memory\ leak | Object\ .*\ remaining\ in
     | stack\ overflow | stack-protector | Kernel\ panic | Call\ Trace:
     """, re.VERBOSE)
+# Where a new one begins, however close to the one before.
+HEAD = re.compile(r"\bBUG: |\bWARNING: |\[ cut here \]")
 # The guest's own words in the kernel log.
 OWN_WORDS = re.compile(r"^(\[[^]]*\] )?guest: ")
 # Of a long splat, the lines that say what happened and where.
@@ -81,25 +83,24 @@ def read(directory, name):
 
 
 def find_splats(lines):
-    return [number for number, line in enumerate(lines)
-            if SPLAT.search(line) and not OWN_WORDS.search(line)]
-
-
-def group_splats(numbers):
-    """A splat is many lines; lines of one stand close together."""
-    groups = []
-    for number in numbers:
-        if not groups or number - groups[-1][-1] > 40:
-            groups.append([])
-        groups[-1].append(number)
-    return groups
+    """The splats, each as the numbers of its lines that match."""
+    splats = []
+    for number, line in enumerate(lines):
+        if not SPLAT.search(line) or OWN_WORDS.search(line):
+            continue
+        # "cut here" and what follows it are the head of one and the same.
+        if (not splats or number - splats[-1][-1] > 40
+                or (HEAD.search(line) and number - splats[-1][0] > 3)):
+            splats.append([])
+        splats[-1].append(number)
+    return splats
 
 
 def judge_console(run, lines):
     if not any(line.strip() for line in lines):
         run.wrong("the kernel said nothing: console.log is missing or empty")
         return []
-    splats = group_splats(find_splats(lines))
+    splats = find_splats(lines)
     if splats:
         run.wrong(f"{len(splats)} kernel splat(s) in console.log")
     if not any(SHUTDOWN.search(line) for line in lines):
@@ -280,7 +281,7 @@ def show(directory, run, lines, splats):
 
 def quote(lines, regex):
     """The first line that matches, and what of the splat's rest says most."""
-    splats = group_splats(find_splats(lines))
+    splats = find_splats(lines)
     for splat in splats:
         for number in range(splat[0], splat[-1] + 1):
             if OWN_WORDS.search(lines[number]) or not re.search(regex, lines[number]):

@@ -237,6 +237,8 @@ static void fb_defio_test_pick_samples(struct fb_defio_test *ctx)
 static struct fb_defio_test *__fb_defio_test_create(struct kunit *test,
 						    struct fb_defio_mock_params params)
 {
+	/* Once there was CMA, running out of it is a failure. */
+	static bool has_cma;
 	enum fb_defio_test_kind kind = *(const enum fb_defio_test_kind *)test->param_value;
 	struct fb_defio_test *ctx = kunit_kzalloc(test, sizeof(*ctx), GFP_KERNEL);
 
@@ -248,8 +250,11 @@ static struct fb_defio_test *__fb_defio_test_create(struct kunit *test,
 		params.delay_ms = FB_DEFIO_TEST_DELAY_MS;
 
 	ctx->mock = fb_defio_mock_create(&params);
-	if (kind == FB_DEFIO_TEST_CMA && PTR_ERR(ctx->mock) == -ENOMEM)
-		kunit_skip(test, "no CMA, add cma=64M to the kernel's command line");
+	if (kind == FB_DEFIO_TEST_CMA) {
+		if (!has_cma && PTR_ERR(ctx->mock) == -ENOMEM)
+			kunit_skip(test, "no CMA, add cma=64M to the kernel's command line");
+		has_cma = true;
+	}
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, ctx->mock);
 	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, fb_defio_test_delete, ctx->mock),
 			0);
@@ -813,7 +818,6 @@ static void test_struct_page_is_left_alone(struct kunit *test)
 static void test_free_and_allocate_again(struct kunit *test)
 {
 	struct fb_defio_test *ctx = fb_defio_test_setup(test);
-	bool bad_page = test_taint(TAINT_BAD_PAGE);
 	int i;
 
 	for (i = 0; i < 4; i++) {
@@ -834,7 +838,8 @@ static void test_free_and_allocate_again(struct kunit *test)
 		ctx->file = fb_defio_test_open(test, ctx->info->node, O_RDWR);
 	}
 	KUNIT_EXPECT_EQ(test, fb_defio_test_stats(ctx).destroyed, 4);
-	KUNIT_EXPECT_EQ(test, test_taint(TAINT_BAD_PAGE), bad_page);
+	KUNIT_EXPECT_FALSE_MSG(test, test_taint(TAINT_BAD_PAGE),
+			       "a bad page was found, now or in an earlier test; see the log");
 }
 
 /*

@@ -1219,9 +1219,10 @@ static void __exit fb_defio_mock_exit(void)
 {
 	struct fb_defio_mock *mock;
 
-	debugfs_remove(fb_defio_mock_root);
+	/* No file is open any more, nor can one be opened: all is still. */
 	while ((mock = fb_defio_mock_take(NULL)))
 		fb_defio_mock_do_delete(mock);
+	debugfs_remove(fb_defio_mock_root);
 	platform_driver_unregister(&fb_defio_mock_driver);
 }
 module_exit(fb_defio_mock_exit);
