@@ -86,13 +86,20 @@ tmp_dir()
 	printf -v "$1" '%s' "${CLEANUP[-1]}"
 }
 
+# The process group of the command that logged() waits for.
+RUNNING=
 on_exit()
 {
 	local rc=$?
+	[ -z "$RUNNING" ] || kill -- "-$RUNNING" 2>/dev/null || say "   (what was running had ended)"
 	[ ${#CLEANUP[@]} -eq 0 ] || rm -rf "${CLEANUP[@]}"
 	if [ "$rc" -eq 0 ]; then phase_end; else phase_end "FAILED (exit $rc)"; fi
 }
 trap on_exit EXIT
+# Ended from outside: nothing of ours goes on running.
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
 
 # logged LABEL COMMAND...: runs it with its output in $LOG (V=1: on stderr as
 # well). Long work shows a sign of life; a failure shows the end of the log and
@@ -105,8 +112,12 @@ logged()
 	[ -n "$LOG" ] || die "logged() needs a phase() before it; fix the step"
 	printf '++ %s\n' "$*" >>"$LOG"
 	from=$(wc -l <"$LOG")
-	"$@" >>"$LOG" 2>&1 &
+	# A process group of its own, so that all of it can be ended.
+	set -m
+	"$@" >>"$LOG" 2>&1 </dev/null &
+	set +m
 	pid=$!
+	RUNNING=$pid
 	if [ "$V" = 1 ]; then
 		tail -s 0.2 -n "+$((from + 1))" -f --pid="$pid" "$LOG" >&2 &
 		tee=$!
@@ -119,6 +130,7 @@ logged()
 		fi
 	done
 	wait "$pid" || rc=$?
+	RUNNING=
 	[ -z "$tee" ] || wait "$tee"
 	if [ "$rc" -ne 0 ]; then
 		say "   $label failed (exit $rc); ${LOG#"$ROOT"/} says, first errors and end:"
@@ -225,7 +237,8 @@ export BOUT PRISTINE
 export CCACHE_DIR=${CCACHE_DIR:-$OUT/ccache}
 export CCACHE_BASEDIR=$ROOT
 export CCACHE_NOHASHDIR=1
-export CCACHE_SLOPPINESS=time_macros
+# The compiler's messages are in English here, whatever the caller's LANG.
+export CCACHE_SLOPPINESS=time_macros,locale
 export CCACHE_MAXSIZE=${CCACHE_MAXSIZE:-5G}
 
 # The same source gives the same kernel, and no release string changes because

@@ -46,6 +46,35 @@ test_logged_shows_the_end_of_the_log_and_the_exit_code()
 	grep -q 'trying: FAILED (exit 9) in .*log out/6.12/logs/try.log' said || fail "no line for the phase"
 }
 
+test_nothing_runs_on_when_a_step_is_ended()
+{
+	local step n=0
+	fake_repo
+	cat >"$R/harness/try.sh" <<-'END'
+		. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+		phase "trying" try
+		logged "waiting" bash -c 'sleep 1000 & echo $! >child; wait'
+	END
+	bash "$R/harness/try.sh" 2>said &
+	step=$!
+	until [ -s child ]; do
+		sleep 0.1
+		n=$((n + 1))
+		[ "$n" -lt 100 ] || fail "the step did not start"
+	done
+	kill "$step"
+	rc=0
+	wait "$step" || rc=$?
+	[ "$rc" -eq 143 ] || fail "exit code $rc"
+	grep -q 'trying: FAILED (exit 143)' said || fail "no line for the phase"
+	n=0
+	while kill -0 "$(cat child)" 2>/dev/null; do
+		sleep 0.1
+		n=$((n + 1))
+		[ "$n" -lt 100 ] || fail "its command goes on running"
+	done
+}
+
 test_package_that_cannot_be_installed()
 {
 	fake_repo

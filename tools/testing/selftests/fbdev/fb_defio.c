@@ -1308,7 +1308,7 @@ TEST_F(fb_defio_unbind, close_after_unbind)
 	char buf[16] = {};
 
 	SETUP_UNBIND("delay_ms=60000");
-	touch_pages(self->map);
+	faults_of_writes(self->map, NPAGES, 1);
 	EXPECT_EQ(0, mock_unbind(&self->mock));
 
 	EXPECT_ERRNO(ENODEV, map_fb(self->fd, PROT_READ | PROT_WRITE, 1));

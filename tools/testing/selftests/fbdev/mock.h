@@ -333,8 +333,9 @@ static inline int mock_kmsg_splats(int fd)
 {
 	static const char * const bad[] = {
 		"BUG:", "WARNING:", "kernel BUG at", "Bad page", "Bad rss", "Oops:",
-		"general protection", "corruption", "KASAN:", "possible circular locking",
-		"possible recursive locking", "INFO: task", "ODEBUG:",
+		"general protection", "corruption", "overwritten", "KASAN:",
+		"possible circular locking", "possible recursive locking", "INFO: task",
+		"ODEBUG:",
 	};
 	char buf[8192], *text;
 	int splats = 0;
