@@ -3,18 +3,19 @@
 # Every target is one step under harness/; "make help" explains them.
 
 BASE ?= 6.12
-export BASE KDIR ARCH V SIGNOFF JOBS
+export BASE KDIR ARCH CONFIGS V SIGNOFF JOBS
 
 .DEFAULT_GOAL := help
-.PHONY: help run test series apply check refresh reproduce tree fetch deps
+.PHONY: help run test test-all series apply check refresh reproduce tree fetch deps
 
 # Each target that stands at the start of a line with "##" is explained by help.
 help: ## this text
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
 	@echo
 	@echo 'BASE=6.12|7.3     the kernel to work with ($(BASE) now)'
 	@echo 'KDIR=/path        your own kernel tree instead (test: on a copy; apply: changes it)'
-	@echo 'ARCH=x86_64       the architecture to build and boot'
+	@echo 'ARCH=arm64        another machine than x86_64 (make test): a file of harness/arches/'
+	@echo 'CONFIGS=debug     only this kernel (make test): plain, debug or both'
 	@echo 'V=1               the full output of every command'
 	@echo 'SIGNOFF="N <m>"   adds a Signed-off-by line to each mail of make series'
 	@echo 'ONLY="a b"        only these checks (make check): names as in harness/check-NAME.sh'
@@ -24,6 +25,13 @@ run: ## the bug on the unpatched kernel, its absence and a picture on the patche
 
 test: ## KUnit and selftests on a plain and on a debug kernel
 	@harness/test.sh
+
+test-all: ## everything: both bases, all machines, all checks, all bugs; takes hours
+	@harness/targets.sh test 'test BASE=7.3' \
+		'test ARCH=i386' 'test ARCH=arm64' 'test ARCH=arm' 'test ARCH=s390x' \
+		'test BASE=7.3 ARCH=i386' 'test BASE=7.3 ARCH=arm64' \
+		'test BASE=7.3 ARCH=arm' 'test BASE=7.3 ARCH=s390x' \
+		check 'check BASE=7.3' reproduce 'reproduce BASE=7.3'
 
 series: ## the series as an mbox on stdout: make -s series | git -C ~/linux am
 	@command -v python3 >/dev/null || harness/deps.sh fetch

@@ -3,8 +3,9 @@
 #
 # build.sh TREE CONFIG: one kernel image from $BOUT/TREE (patched, unpatched,
 # mutant, ...) with config/base.config, config/CONFIG.config, and what only this
-# base has (config/CONFIG-BASE.config), by the kernel's own kunit.py, which
-# refuses a configuration that lacks an option asked for.
+# base has (config/CONFIG-BASE.config), or with config/other.config and
+# config/ARCH.config; by the kernel's own kunit.py, which refuses a configuration
+# that lacks an option asked for.
 # Prints the build directory on stdout.
 
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -13,18 +14,24 @@
 tree=$1
 config=$2
 src=$BOUT/$tree
-build=$BOUT/build/$tree-$config
+build=$(build_dir "$tree" "$config")
+cross=$(arch_get cross)
+image=$(arch_get image)
 
 [ -f "$ROOT/harness/config/$config.config" ] ||
 	die "harness/config/$config.config does not exist; use one of: plain debug"
 kernel_version "$src" >/dev/null ||
 	die "${src#"$ROOT"/} is no kernel tree; run harness/tree.sh $tree first"
 
-fragments=("$ROOT/harness/config/base.config" "$ROOT/harness/config/$config.config"
-	"$ROOT/tools/testing/selftests/fbdev/config")
-for fragment in "$ROOT/harness/config/$config-$BASE.config"; do
-	[ ! -f "$fragment" ] || fragments+=("$fragment")
-done
+# Other machines than x86_64 run the KUnit suites only.
+if [ "$ARCH" = x86_64 ]; then
+	fragments=("$ROOT/harness/config/base.config" "$ROOT/harness/config/$config.config"
+		"$ROOT/tools/testing/selftests/fbdev/config")
+	own=$ROOT/harness/config/$config-$BASE.config
+	[ ! -f "$own" ] || fragments+=("$own")
+else
+	fragments=("$ROOT/harness/config/other.config" "$ROOT/harness/config/$ARCH.config")
+fi
 # Our suites call what the series adds, so an unpatched kernel cannot have them.
 case $tree in
 *unpatched) ;;
@@ -40,11 +47,12 @@ for fragment in "${fragments[@]}"; do
 done
 # The compiler by its own name where ccache is missing: slower, not broken.
 if command -v ccache >/dev/null; then
-	args+=(--make_options 'CC=ccache gcc' --make_options 'HOSTCC=ccache gcc')
+	args+=(--make_options "CC=ccache ${cross}gcc" --make_options 'HOSTCC=ccache gcc')
 fi
 logged "build $tree $config" python3 "$src/tools/testing/kunit/kunit.py" build \
-	--arch="$ARCH" --build_dir="$build" --jobs="$JOBS" "${args[@]}" ||
+	--arch="$(arch_get kunit)" --cross_compile="$cross" \
+	--build_dir="$build" --jobs="$JOBS" "${args[@]}" ||
 	die "the $tree $config kernel does not build; see ${LOG#"$ROOT"/}"
-[ -s "$build/arch/x86/boot/bzImage" ] ||
-	die "the build left no bzImage in ${build#"$ROOT"/}; remove that directory and try again"
+[ -s "$build/$image" ] ||
+	die "the build left no $image in ${build#"$ROOT"/}; remove that directory and try again"
 printf '%s\n' "$build"

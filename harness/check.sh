@@ -6,8 +6,12 @@
 
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
+need_x86_64
 [ -z "$KDIR" ] || die "the checks belong to a base; leave KDIR= out, or use make test KDIR="
 mapfile -t known < <(cd "$ROOT/harness" && printf '%s\n' check-*.sh | sed 's/^check-//; s/\.sh$//')
+# ONLY="a b" and ONLY=a,b are the same.
+read -ra names <<<"$(tr ',' ' ' <<<"$*")"
+set -- "${names[@]}"
 for name; do
 	[ -f "$ROOT/harness/check-$name.sh" ] || die "there is no check $name; checks are: ${known[*]}"
 done

@@ -27,6 +27,13 @@ build   rsync                    headers_install for the selftests
 build   python3                  kunit.py
 qemu    qemu-system-x86          boots the kernels
 qemu    busybox-static           user space of the guest
+i386    qemu-system-x86          make test ARCH=i386
+arm64   gcc-aarch64-linux-gnu    make test ARCH=arm64
+arm64   qemu-system-arm          make test ARCH=arm64
+arm     gcc-arm-linux-gnueabihf  make test ARCH=arm
+arm     qemu-system-arm          make test ARCH=arm
+s390x   gcc-s390x-linux-gnu      make test ARCH=s390x
+s390x   qemu-system-misc         make test ARCH=s390x
 clients ffmpeg                   a real program that draws on fbdev
 clients fbcat                    a real program that reads fbdev
 check   sparse                   check-warnings

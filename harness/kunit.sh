@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# kunit.sh DIR SECONDS TREE CONFIG [FILTER]: runs the KUnit suites of a kernel
+# kunit.sh DIR SECONDS TREE CONFIG [FILTER [CPU]]: runs the KUnit suites of a kernel
 # that harness/build.sh has built, by the kernel's own kunit.py. Leaves in DIR:
 # console.log (the raw log), results.json, status (kunit.py's exit code),
 # kunit.log (what kunit.py printed) and qemu.sh (the command, to repeat it).
@@ -9,13 +9,17 @@
 
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-[ $# -eq 4 ] || [ $# -eq 5 ] || die "usage: harness/kunit.sh DIR SECONDS TREE CONFIG [FILTER]"
+case $# in
+4 | 5 | 6) ;;
+*) die "usage: harness/kunit.sh DIR SECONDS TREE CONFIG [FILTER [CPU]]" ;;
+esac
 dir=$1
 seconds=$2
 src=$BOUT/$3
-build=$BOUT/build/$3-$4
+build=$(build_dir "$3" "$4")
 filter=${5:-}
-[ -s "$build/arch/x86/boot/bzImage" ] || die "no kernel in $build; run harness/build.sh $3 $4 first"
+cpu=${6:-}
+[ -s "$build/$(arch_get image)" ] || die "no kernel in $build; run harness/build.sh $3 $4 first"
 
 rm -rf "$dir"
 mkdir -p "$dir"
@@ -23,7 +27,7 @@ dir=$(cd "$dir" && pwd -P)
 start=$SECONDS
 status=0
 rm -f "$build/test.log"
-qemu=qemu-system-x86_64
+qemu=$(arch_get qemu)
 QEMU_PROGRAM=$(command -v "$qemu") || die "$qemu is missing; run harness/deps.sh qemu"
 export QEMU_PROGRAM
 BIN=
@@ -31,8 +35,8 @@ tmp_dir BIN
 ln -s "$ROOT/harness/qemu-tcg.sh" "$BIN/$qemu"
 # kunit.py ends QEMU at its own time-out; the outer one is for kunit.py itself.
 PATH=$BIN:$PATH timeout --kill-after=10 $((seconds + 60)) python3 "$src/tools/testing/kunit/kunit.py" exec \
-	--arch="$ARCH" --build_dir="$build" --timeout="$seconds" --json="$dir/results.json" \
-	--qemu_args='-smp 2' \
+	--arch="$(arch_get kunit)" --build_dir="$build" --timeout="$seconds" --json="$dir/results.json" \
+	--qemu_args="-smp 2${cpu:+ -cpu $cpu}" \
 	--kernel_args='cma=64M panic=-1 oops=panic' \
 	${filter:+"$filter"} >"$dir/kunit.log" 2>&1 || status=$?
 printf '%d\n' "$status" >"$dir/status"

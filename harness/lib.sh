@@ -162,16 +162,33 @@ as_root()
 	fi
 }
 
-# base_get KEY: value of KEY in bases/$BASE.
-base_get()
+# value_in FILE KEY: of the line KEY=value in that file below ROOT
+value_in()
 {
 	local line
 	while IFS= read -r line; do
 		case $line in
-		"$1="*) printf '%s\n' "${line#*=}"; return 0 ;;
+		"$2="*) printf '%s\n' "${line#*=}"; return 0 ;;
 		esac
-	done <"$ROOT/bases/$BASE"
-	die "bases/$BASE has no line $1=; add it"
+	done <"$ROOT/$1"
+	die "$1 has no line $2=; add it"
+}
+
+# base_get KEY, arch_get KEY: of bases/$BASE and of harness/arches/$ARCH
+base_get() { value_in "bases/$BASE" "$1"; }
+arch_get() { value_in "harness/arches/$ARCH" "$1"; }
+
+# The selftests, and what the checks compile, are for x86_64 only.
+need_x86_64() { [ "$ARCH" = x86_64 ] || die "only make test knows ARCH=$ARCH; leave it out"; }
+
+# build_dir TREE CONFIG: where build.sh builds it
+build_dir()
+{
+	if [ "$ARCH" = x86_64 ]; then
+		printf '%s\n' "$BOUT/build/$1-$2"
+	else
+		printf '%s\n' "$BOUT/build/$1-$2-$ARCH"
+	fi
 }
 
 # kernel_version DIR -> 6.12.117; fails when DIR is no kernel source tree
@@ -185,6 +202,7 @@ kernel_version()
 }
 
 known_bases() { (cd "$ROOT/bases" && printf '%s ' *) | sed 's/ $//'; }
+known_arches() { (cd "$ROOT/harness/arches" && printf '%s ' *) | sed 's/ $//'; }
 
 check_variables()
 {
@@ -194,7 +212,11 @@ check_variables()
 	*/* | . | .. | '') die "BASE=$BASE is no base; use one of: $(known_bases)" ;;
 	esac
 	[ -f "$ROOT/bases/$BASE" ] || die "BASE=$BASE is no base; use one of: $(known_bases)"
-	[ "$ARCH" = x86_64 ] || die "ARCH=$ARCH is not supported; leave it out or use ARCH=x86_64"
+	case $ARCH in
+	*/* | . | .. | '') die "ARCH=$ARCH is not supported; use one of: $(known_arches)" ;;
+	esac
+	[ -f "$ROOT/harness/arches/$ARCH" ] ||
+		die "ARCH=$ARCH is not supported; use one of: $(known_arches)"
 	case $V in
 	0 | 1) ;;
 	*) die "V=$V makes no sense; use V=1 for the full output or leave it out" ;;

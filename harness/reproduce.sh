@@ -13,6 +13,13 @@ shown=0 missing=0 table=()
 
 trim() { local text=$1; text=${text#"${text%%[![:space:]]*}"}; printf '%s' "${text%"${text##*[![:space:]]}"}"; }
 
+# rows: those of the table that concern this base
+rows()
+{
+	awk -F '|' -v base="$BASE" '!/^(#|$)/ && index(" " $2 " ", " " base " ")' \
+		"$ROOT/harness/reproduce.table"
+}
+
 # evidence DIR TEST HOW: prints what shows the bug, fails if nothing does
 evidence()
 {
@@ -31,7 +38,7 @@ reproduce()
 {
 	local dir=$RESULTS/$1 try words='' verdict=NO
 	for ((try = 1; try <= TRIES; try++)); do
-		"$ROOT/harness/boot.sh" "$dir" 300 "$BOUT/build/unpatched-$2/arch/x86/boot/bzImage" \
+		"$ROOT/harness/boot.sh" "$dir" 300 "$(build_dir unpatched "$2")/$(arch_get image)" \
 			"$initramfs" harness.job=tests "harness.args=\"fb_defio -r $4\"" "$3" 2>>"$LOG"
 		grep -qsE '^1\.\.1$' "$dir/verdict" || grep -qs "$4" "$dir/console.log" ||
 			die "the selftest $4 did not start; see ${dir#"$ROOT"/}"
@@ -51,22 +58,26 @@ reproduce()
 	table+=("$(printf '%-14s %-6s %-6s ' "$1" "$2" "$verdict")$(printf '%s\n' "$words" | sed 's/^\[ *[0-9.]*\] //; s/^# //; q' | cut -c1-90)")
 }
 
+need_x86_64
+WORK=
+tmp_dir WORK
 "$ROOT/harness/deps.sh" fetch build qemu
 "$ROOT/harness/tree.sh" unpatched
 initramfs=$("$ROOT/harness/initramfs.sh" unpatched)
-for config in plain debug; do
+rows >"$WORK/rows"
+[ -s "$WORK/rows" ] || die "harness/reproduce.table lists no bug of $BASE; restore it"
+mapfile -t configs < <(cut -d '|' -f 3 "$WORK/rows" | tr -d ' ' | sort -u)
+for config in "${configs[@]}"; do
 	"$ROOT/harness/build.sh" unpatched "$config" >/dev/null
 done
 
 rm -rf "$RESULTS"
 phase "reproduce on $(kernel_version "$BOUT/unpatched")" reproduce
 # The evidence is the last field, so that its regular expression may have a |.
-while IFS='|' read -r name config arguments test text how; do
-	case $name in '' | '#'*) continue ;; esac
+while IFS='|' read -r name _ config arguments test text how; do
 	reproduce "$(trim "$name")" "$(trim "$config")" "$(trim "$arguments")" \
 		"$(trim "$test")" "$(trim "$how")" "$(trim "$text")"
-done <"$ROOT/harness/reproduce.table"
-[ ${#table[@]} -gt 0 ] || die "harness/reproduce.table lists no bug; restore it"
+done <"$WORK/rows"
 phase_end
 
 echo

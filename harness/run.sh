@@ -39,6 +39,7 @@ good() { judged=$("$ROOT/harness/judge.py" plain "$RESULTS/$1") || die "the run 
 
 splats() { sed 's/.*splats=//; s/ .*//' <<<"$1"; }
 
+need_x86_64
 "$ROOT/harness/deps.sh" fetch build qemu clients
 for tree in unpatched patched; do
 	"$ROOT/harness/tree.sh" "$tree"

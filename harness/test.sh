@@ -2,11 +2,14 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # make test: the KUnit suites and the selftests on a plain and on a debug kernel,
-# one image per configuration for both. The last line sums up what really ran.
+# one image per configuration for both; CONFIGS="debug" makes it one of the two.
+# On another machine than x86_64: the KUnit suites, on each of its CPU models
+# (harness/arches). The last line sums up what really ran.
 
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 RESULTS=$BOUT/results/test
+[ "$ARCH" = x86_64 ] || RESULTS=$RESULTS-$ARCH
 passed=0 failed=0 skipped=0 bad=0 table=()
 
 # Seconds until a hang is called one: some ten times what an idle machine takes.
@@ -37,11 +40,9 @@ count()
 
 test_config()
 {
-	local config=$1 image kunit_counts kunit_splats kunit_verdict wanted
+	local config=$1 image kunit_counts kunit_splats kunit_verdict
 	"$ROOT/harness/build.sh" patched "$config" >/dev/null
-	image=$BOUT/build/patched-$config/arch/x86/boot/bzImage
-	mapfile -t wanted < <(suites)
-	[ ${#wanted[@]} -gt 0 ] || die "found no KUnit suite in lib/tests/*_kunit.c; restore them"
+	image=$(build_dir patched "$config")/$(arch_get image)
 
 	phase "KUnit, $config kernel" "test-$config-kunit"
 	logged "KUnit, $config kernel" "$ROOT/harness/kunit.sh" "$RESULTS/$config-kunit" "$(limit "$config")" patched "$config"
@@ -58,18 +59,53 @@ test_config()
 		"$kunit_counts" "$counts" $((kunit_splats + splats)) "$verdict")")
 }
 
-"$ROOT/harness/deps.sh" fetch build qemu
-"$ROOT/harness/tree.sh" patched
-initramfs=$("$ROOT/harness/initramfs.sh" patched)
-rm -rf "$RESULTS"
-for config in plain debug; do
-	test_config "$config"
+# test_cpu [CPU]: the KUnit suites on a machine other than x86_64
+test_cpu()
+{
+	local cpu=${1:-} name=${1:-default}
+	phase "KUnit, $ARCH, CPU $name" "test-$ARCH-$name"
+	logged "KUnit, $ARCH, CPU $name" "$ROOT/harness/kunit.sh" "$RESULTS/$name" 1200 patched plain "" "$cpu"
+	phase_end
+	count kunit "$RESULTS/$name" "${wanted[@]}"
+	table+=("$(printf '%-16s %-16s %-16s %-7d %s' "$(kernel_version "$BOUT/patched") $ARCH" \
+		"$counts" "CPU $name" "$splats" "$verdict")")
+}
+
+read -ra configs <<<"${CONFIGS:-plain debug}"
+for config in "${configs[@]}"; do
+	case $config in
+	plain | debug) ;;
+	*) die "CONFIGS=$CONFIGS names no kernel $config; use plain, debug or both" ;;
+	esac
 done
+
+mapfile -t wanted < <(suites)
+[ ${#wanted[@]} -gt 0 ] || die "found no KUnit suite in lib/tests/*_kunit.c; restore them"
+
+if [ "$ARCH" = x86_64 ]; then
+	"$ROOT/harness/deps.sh" fetch build qemu
+	"$ROOT/harness/tree.sh" patched
+	initramfs=$("$ROOT/harness/initramfs.sh" patched)
+	rm -rf "$RESULTS"
+	for config in "${configs[@]}"; do
+		test_config "$config"
+	done
+else
+	"$ROOT/harness/deps.sh" fetch build "$ARCH"
+	"$ROOT/harness/tree.sh" patched
+	"$ROOT/harness/build.sh" patched plain >/dev/null
+	rm -rf "$RESULTS"
+	read -ra cpus <<<"$(arch_get cpus)"
+	[ ${#cpus[@]} -gt 0 ] || cpus=("")
+	for cpu in "${cpus[@]}"; do
+		test_cpu "$cpu"
+	done
+fi
 
 echo
 printf '%-16s %-16s %-16s %-7s %s\n' 'kernel' 'KUnit p/f/s' 'selftests p/f/s' splats verdict
 printf '%s\n' "${table[@]}"
-echo "p/f/s: passed/failed/skipped; logs: ${RESULTS#"$ROOT"/}/{plain,debug}-{kunit,selftest}/console.log"
+echo "p/f/s: passed/failed/skipped; logs: ${RESULTS#"$ROOT"/}/*/console.log"
 echo "whole run: $(fmt_time $SECONDS)"
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" -eq 0 ] && [ "$bad" -eq 0 ]

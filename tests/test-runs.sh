@@ -153,21 +153,19 @@ test_make_test_without_suites()
 	refuses 'found no KUnit suite' make -s -C "$R" test
 }
 
-test_ci_adds_up_and_fails()
+test_targets_add_up_and_fail()
 {
 	fake_steps
-	mkdir "$R/.ci"
-	cp "$TESTS/../.ci/run" "$R/.ci"
 	run_leaves check 'echo 3 passed, 0 failed, 1 skipped'
-	"$R/.ci/run" >out 2>&1 || fail "$(cat out)"
+	"$R/harness/targets.sh" test check >out 2>&1 || fail "$(cat out)"
 	[ "$(tail -n 1 out)" = '17 passed, 0 failed, 1 skipped' ] || fail "$(cat out)"
 	run_leaves check 'echo 3 passed, 1 failed, 0 skipped; exit 1'
-	! "$R/.ci/run" >out 2>&1 || fail "a failing check passed"
+	! "$R/harness/targets.sh" test check >out 2>&1 || fail "a failing check passed"
 	[ "$(tail -n 1 out)" = '17 passed, 1 failed, 0 skipped' ] || fail "$(cat out)"
 	run_leaves check 'exit 2'
-	! "$R/.ci/run" >out 2>&1 || fail "a check that got nowhere passed"
+	! "$R/harness/targets.sh" test check >out 2>&1 || fail "a check that got nowhere passed"
 	run_leaves check 'echo all is well'
-	! "$R/.ci/run" >out 2>&1 || fail "a check without a sum passed"
+	! "$R/harness/targets.sh" test check >out 2>&1 || fail "a check without a sum passed"
 	[ "$(tail -n 1 out)" = '14 passed, 1 failed, 0 skipped' ] || fail "$(cat out)"
 }
 

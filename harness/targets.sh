@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# targets.sh "TARGET [VARIABLE=...]"...: runs make for each of its arguments, all
+# of them even if one fails, and adds up what they say that they have done. A
+# target that ends without a sum got nowhere, which is a failure of its own.
+
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+[ $# -gt 0 ] || { echo "targets.sh: name the targets to run, e.g. harness/targets.sh test 'check ONLY=shell'" >&2; exit 1; }
+passed=0 failed=0 skipped=0 table=()
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+for target; do
+	echo "=== make $target"
+	start=$SECONDS
+	read -ra words <<<"$target"
+	rc=0
+	# The sum ends stdout; what make says of a failure goes to stderr.
+	make -s "${words[@]}" | tee "$log" || rc=$?
+	last=$(tail -n 1 "$log")
+	if [[ $last =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed,\ ([0-9]+)\ skipped$ ]]; then
+		passed=$((passed + BASH_REMATCH[1]))
+		failed=$((failed + BASH_REMATCH[2]))
+		skipped=$((skipped + BASH_REMATCH[3]))
+		[ "$rc" -eq 0 ] || [ "${BASH_REMATCH[2]}" -gt 0 ] || failed=$((failed + 1))
+	else
+		last="no result, exit code $rc"
+		failed=$((failed + 1))
+	fi
+	table+=("$(printf '%-34s %s, %d min %02d s' "$target" "$last" $(((SECONDS - start) / 60)) $(((SECONDS - start) % 60)))")
+done
+echo
+printf '%s\n' "${table[@]}"
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
