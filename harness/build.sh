@@ -21,7 +21,11 @@ kernel_version "$src" >/dev/null ||
 
 fragments=("$ROOT/harness/config/base.config" "$ROOT/harness/config/$config.config"
 	"$ROOT/tools/testing/selftests/fbdev/config")
-# Our suites call what the series adds, so an unpatched kernel cannot have them.
+# A driver's own suite has its configuration beside it.
+for fragment in "$src"/drivers/video/fbdev/*.kunitconfig; do
+	[ ! -f "$fragment" ] || fragments+=("$fragment")
+done
+# The others call what the series adds, so an unpatched kernel cannot have them.
 case $tree in
 *unpatched) ;;
 *) fragments+=("$ROOT/lib/tests/fb_defio.kunitconfig") ;;

@@ -27,7 +27,7 @@ rm -f "$build/test.log"
 timeout --kill-after=10 $((seconds + 60)) python3 "$src/tools/testing/kunit/kunit.py" exec \
 	--arch="$ARCH" --build_dir="$build" --timeout="$seconds" --json="$dir/results.json" \
 	--qemu_args='-accel tcg -smp 2' \
-	--kernel_args='cma=64M panic=-1 oops=panic' \
+	--kernel_args="$MEMORY_ARGS panic=-1 oops=panic" \
 	${filter:+"$filter"} >"$dir/kunit.log" 2>&1 || status=$?
 printf '%d\n' "$status" >"$dir/status"
 [ ! -f "$build/test.log" ] || cp "$build/test.log" "$dir/console.log"
