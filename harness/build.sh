@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # build.sh TREE CONFIG: one kernel image from $BOUT/TREE (patched, unpatched,
-# mutant, ...) with config/base.config and config/CONFIG.config, by the kernel's
-# own kunit.py, which refuses a configuration that lacks an option asked for.
+# mutant, ...) with config/base.config, config/CONFIG.config, and what only this
+# base has (config/CONFIG-BASE.config), by the kernel's own kunit.py, which
+# refuses a configuration that lacks an option asked for.
 # Prints the build directory on stdout.
 
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -21,8 +22,9 @@ kernel_version "$src" >/dev/null ||
 
 fragments=("$ROOT/harness/config/base.config" "$ROOT/harness/config/$config.config"
 	"$ROOT/tools/testing/selftests/fbdev/config")
-# A driver's own suite has its configuration beside it.
-for fragment in "$src"/drivers/video/fbdev/*.kunitconfig; do
+# What only this base has, and a driver's own suite, which has its configuration
+# beside it.
+for fragment in "$ROOT/harness/config/$config-$BASE.config" "$src"/drivers/video/fbdev/*.kunitconfig; do
 	[ ! -f "$fragment" ] || fragments+=("$fragment")
 done
 # The others call what the series adds, so an unpatched kernel cannot have them.

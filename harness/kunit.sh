@@ -23,17 +23,23 @@ dir=$(cd "$dir" && pwd -P)
 start=$SECONDS
 status=0
 rm -f "$build/test.log"
+qemu=qemu-system-x86_64
+QEMU_PROGRAM=$(command -v "$qemu") || die "$qemu is missing; run harness/deps.sh qemu"
+export QEMU_PROGRAM
+BIN=
+tmp_dir BIN
+ln -s "$ROOT/harness/qemu-tcg.sh" "$BIN/$qemu"
 # kunit.py ends QEMU at its own time-out; the outer one is for kunit.py itself.
-timeout --kill-after=10 $((seconds + 60)) python3 "$src/tools/testing/kunit/kunit.py" exec \
+PATH=$BIN:$PATH timeout --kill-after=10 $((seconds + 60)) python3 "$src/tools/testing/kunit/kunit.py" exec \
 	--arch="$ARCH" --build_dir="$build" --timeout="$seconds" --json="$dir/results.json" \
-	--qemu_args='-accel tcg -smp 2' \
+	--qemu_args='-smp 2' \
 	--kernel_args="$MEMORY_ARGS panic=-1 oops=panic" \
 	${filter:+"$filter"} >"$dir/kunit.log" 2>&1 || status=$?
 printf '%d\n' "$status" >"$dir/status"
 [ ! -f "$build/test.log" ] || cp "$build/test.log" "$dir/console.log"
 {
 	printf '#!/bin/sh\n# SPDX-License-Identifier: GPL-2.0\n'
-	sed -n 's/^\$ \(qemu-system-.*\)/exec \1/p' "$dir/kunit.log"
+	sed -n 's/ -accel [a-z]*//g; s/^\$ \(qemu-system-.*\)/exec \1 -accel tcg/p' "$dir/kunit.log"
 } >"$dir/qemu.sh"
 chmod +x "$dir/qemu.sh"
 say "   KUnit ${dir#"$OUT"/}: $(fmt_time $((SECONDS - start))), log ${dir#"$ROOT"/}/console.log"
