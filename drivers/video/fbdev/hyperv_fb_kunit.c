@@ -1961,6 +1961,16 @@ static bool hvfb_test_wrong_reply(struct hvfb_test_host *host, const struct synt
 	return false;
 }
 
+static u32 hvfb_test_wrong_context(void)
+{
+	u32 i = 0;
+
+	while (hvfb_test_wrongs[i].what != HVFB_TEST_CONTEXT)
+		i++;
+
+	return i;
+}
+
 /* Malformed messages: a clean failure or the default, at once, and a bind that works. */
 static void test_malformed(struct kunit *test)
 {
@@ -2032,6 +2042,42 @@ static void test_probe_unwinds(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, hvfb_test_bind(host), 0);
 }
 
+/*
+ * The last thing that can fail is the acknowledgment. By then there is memory,
+ * which the host must have let go of before it is freed.
+ */
+static void test_probe_unwinds_all(struct kunit *test)
+{
+	enum hvfb_test_kind kind = *(const enum hvfb_test_kind *)test->param_value;
+	struct hvfb_test_host *host;
+	unsigned int i, references;
+
+	if (kind == HVFB_TEST_GEN2 || kind == HVFB_TEST_FALLBACK)
+		hvfb_test_need_mmio(test);
+	if (kind == HVFB_TEST_FALLBACK)
+		hvfb_test_hog(test);
+	host = hvfb_test_host(test, .gen2 = kind == HVFB_TEST_GEN2,
+			      .megabytes = hvfb_test_kinds[kind].megabytes,
+			      .reply = hvfb_test_wrong_reply,
+			      .what = hvfb_test_wrong_context());
+
+	/* More often than MMIO and CMA last, if they were not given back. */
+	for (i = 0; i < 12; i++) {
+		KUNIT_EXPECT_EQ(test, hvfb_test_bind(host), -ENODEV);
+		KUNIT_EXPECT_EQ(test, host->closes, i + 1);
+		KUNIT_EXPECT_EQ(test, hvfb_test_slots_used(), 0);
+		if (!i)
+			references = kref_read(&host->dev->hdev.device.kobj.kref);
+		KUNIT_EXPECT_EQ(test, kref_read(&host->dev->hdev.device.kobj.kref), references);
+	}
+	KUNIT_EXPECT_EQ(test, hvfb_test_bad_frees, 0);
+
+	host->params.reply = NULL;
+	KUNIT_EXPECT_EQ(test, hvfb_test_bind(host), 0);
+	KUNIT_EXPECT_EQ(test, hvfb_test_is_mmio(host),
+			kind == HVFB_TEST_GEN2 || kind == HVFB_TEST_FALLBACK);
+}
+
 static struct kunit_case hvfb_test_cases[] = {
 	KUNIT_CASE_PARAM(test_version, hvfb_test_versions_gen_params),
 	KUNIT_CASE_SLOW(test_timeout),
@@ -2055,6 +2101,7 @@ static struct kunit_case hvfb_test_cases[] = {
 	KUNIT_CASE_PARAM(test_malformed, hvfb_test_wrongs_gen_params),
 	KUNIT_CASE(test_malformed_in_use),
 	KUNIT_CASE(test_probe_unwinds),
+	KUNIT_CASE_PARAM(test_probe_unwinds_all, hvfb_test_all_gen_params),
 	{}
 };
 
