@@ -30,7 +30,7 @@ command=(
 	"$qemu" -accel tcg -smp 2 -m 1024 -nodefaults -no-user-config -display none
 	-bios qboot.rom -no-reboot
 	-kernel "$image" -initrd "$initramfs"
-	-append "console=ttyS0 panic=-1 oops=panic kunit.enable=0 cma=64M $*"
+	-append "console=ttyS0 panic=-1 oops=panic kunit.enable=0 $MEMORY_ARGS $*"
 	-serial "file:$dir/console.log"
 	-device virtio-serial-pci
 	-chardev "file,id=verdict,path=$dir/verdict"

@@ -23,16 +23,19 @@ image=$(arch_get image)
 kernel_version "$src" >/dev/null ||
 	die "${src#"$ROOT"/} is no kernel tree; run harness/tree.sh $tree first"
 
-# Other machines than x86_64 run the KUnit suites only.
+# Other machines than x86_64 run the KUnit suites of lib/tests/ only.
 if [ "$ARCH" = x86_64 ]; then
 	fragments=("$ROOT/harness/config/base.config" "$ROOT/harness/config/$config.config"
 		"$ROOT/tools/testing/selftests/fbdev/config")
-	own=$ROOT/harness/config/$config-$BASE.config
-	[ ! -f "$own" ] || fragments+=("$own")
+	# What only this base has, and a driver's own suite, which has its
+	# configuration beside it.
+	for fragment in "$ROOT/harness/config/$config-$BASE.config" "$src"/drivers/video/fbdev/*.kunitconfig; do
+		[ ! -f "$fragment" ] || fragments+=("$fragment")
+	done
 else
 	fragments=("$ROOT/harness/config/other.config" "$ROOT/harness/config/$ARCH.config")
 fi
-# Our suites call what the series adds, so an unpatched kernel cannot have them.
+# The others call what the series adds, so an unpatched kernel cannot have them.
 case $tree in
 *unpatched) ;;
 *) fragments+=("$ROOT/lib/tests/fb_defio.kunitconfig") ;;

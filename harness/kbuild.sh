@@ -63,7 +63,8 @@ configure()
 {
 	mkdir -p "$1"
 	cat "$ROOT/harness/config/base.config" "$ROOT/tools/testing/selftests/fbdev/config" \
-		"$ROOT/lib/tests/fb_defio.kunitconfig" "$ROOT/harness/check/objects.config" >"$1/.config.new"
+		"$ROOT/lib/tests/fb_defio.kunitconfig" "$ROOT"/drivers/video/fbdev/*.kunitconfig \
+		"$ROOT/harness/check/objects.config" >"$1/.config.new"
 	# The kernel's make looks at times: leave an equal configuration alone.
 	if ! cmp -s "$1/.config.new" "$1/.config.asked"; then
 		cp "$1/.config.new" "$1/.config"
@@ -80,6 +81,8 @@ objects_of()
 		case $path in
 		tools/*) continue ;;
 		esac
+		# Part of another object.
+		if hgit -C "$SMALL" grep -qF "#include \"${path##*/}\"" "$1" -- "${path%/*}"; then continue; fi
 		if hgit -C "$SMALL" cat-file -e "$1:$path" 2>/dev/null; then
 			printf '%s\n' "${path%.c}.o"
 		fi

@@ -34,6 +34,14 @@ JOBS=${JOBS:-$(nproc)}
 # Steps call steps; the kernel's makefiles take V from their command line only.
 export BASE ARCH KDIR V JOBS ROOT OUT
 
+# For every kernel that is booted: contiguous memory for large framebuffers, and
+# memory that Linux does not use, as video memory of hyperv_fb's KUnit suite.
+# shellcheck disable=SC2016,SC2034 # the kernel's syntax; for boot.sh and kunit.sh
+case $ARCH in
+x86_64) MEMORY_ARGS='cma=64M memmap=32M$0x30000000 hyperv_fb.kunit_mmio=0x30000000' ;;
+*) MEMORY_ARGS='cma=64M' ;;
+esac
+
 PHASE=
 PHASE_START=0
 LOG=

@@ -149,6 +149,9 @@ class Patch:
         return sorted([d.path for d in self.diffs] + self.new_files)
 
     def tests_only(self):
+        """Brings tests and nothing else; "Tests-only:" says so of hooks in a driver."""
+        if re.search(rb'^Tests-only:', self.notes, re.M):
+            return True
         return all(p.startswith(('lib/', 'tools/testing/')) for p in self.paths())
 
 

@@ -26,6 +26,11 @@ evidence()
 	case $3 in
 	'says '*) "$ROOT/harness/judge.py" quote "$1" "${3#says }" ;;
 	fails)
+		if [[ $2 = kunit:* ]]; then
+			[ "$("$ROOT/harness/judge.py" case "$1" "${2#kunit:}")" = red ] &&
+				grep -A 3 -m 1 -E 'EXPECTATION FAILED|ASSERTION FAILED' "$1/console.log" | tr -d '\r'
+			return
+		fi
 		grep -qE "^not ok [0-9]+ ${2//./\\.}\$" "$1/verdict" &&
 			grep -E '^# fb_defio\.c:[0-9]+:' "$1/verdict" | head -n 3
 		;;
@@ -33,15 +38,29 @@ evidence()
 	esac
 }
 
+# run DIR CONFIG ARGUMENTS TEST: one boot
+run()
+{
+	local dir=$1 image=$BOUT/build/unpatched-$2/arch/x86/boot/bzImage
+	if [[ $4 = kunit:* ]]; then
+		[ -z "$3" ] || die "reproduce.table: kernel arguments are not for KUnit suites; leave '$3' out"
+		"$ROOT/harness/kunit.sh" "$dir" 300 unpatched "$2" "${4#kunit:}" 2>>"$LOG"
+		grep -qs 'KTAP version' "$dir/console.log" ||
+			die "the KUnit suites did not start; see ${dir#"$ROOT"/}"
+		return 0
+	fi
+	"$ROOT/harness/boot.sh" "$dir" 300 "$image" \
+		"$initramfs" harness.job=tests "harness.args=\"fb_defio -r $4\"" "$3" 2>>"$LOG"
+	grep -qsE '^1\.\.1$' "$dir/verdict" || grep -qs "$4" "$dir/console.log" ||
+		die "the selftest $4 did not start; see ${dir#"$ROOT"/}"
+}
+
 # reproduce NAME CONFIG ARGUMENTS TEST HOW TEXT
 reproduce()
 {
 	local dir=$RESULTS/$1 try words='' verdict=NO
 	for ((try = 1; try <= TRIES; try++)); do
-		"$ROOT/harness/boot.sh" "$dir" 300 "$(build_dir unpatched "$2")/$(arch_get image)" \
-			"$initramfs" harness.job=tests "harness.args=\"fb_defio -r $4\"" "$3" 2>>"$LOG"
-		grep -qsE '^1\.\.1$' "$dir/verdict" || grep -qs "$4" "$dir/console.log" ||
-			die "the selftest $4 did not start; see ${dir#"$ROOT"/}"
+		run "$dir" "$2" "$3" "$4"
 		if words=$(evidence "$dir" "$4" "$5"); then
 			verdict=shown
 			break

@@ -108,7 +108,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--first', type=int, metavar='N', help='only the first N patches')
     parser.add_argument('--tests-only', action='store_true',
-                        help='only patches whose files are all below lib/ or tools/testing/')
+                        help='only patches whose files are all below lib/ or tools/testing/, '
+                             'or that have a line "Tests-only:" under the "---"')
     parser.add_argument('--author', help='From: line to use instead of the caller (check trees)')
     parser.add_argument('--split', metavar='DIR',
                         help='write DIR/NNNN-*.patch and DIR/series instead of an mbox')
