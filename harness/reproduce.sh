@@ -20,7 +20,7 @@ evidence()
 	'says '*) "$ROOT/harness/judge.py" quote "$1" "${3#says }" ;;
 	fails)
 		grep -qE "^not ok [0-9]+ ${2//./\\.}\$" "$1/verdict" &&
-			grep -E '^# fb_defio\.c:[0-9]+:' "$1/verdict" | head -n 3
+			grep -E "^# $(selftest_program "$2")\.c:[0-9]+:" "$1/verdict" | head -n 3
 		;;
 	*) die "reproduce.table: '$3' is no evidence; write 'says REGEX' or 'fails'" ;;
 	esac
@@ -32,7 +32,7 @@ reproduce()
 	local dir=$RESULTS/$1 try words='' verdict=NO
 	for ((try = 1; try <= TRIES; try++)); do
 		"$ROOT/harness/boot.sh" "$dir" 300 "$BOUT/build/unpatched-$2/arch/x86/boot/bzImage" \
-			"$initramfs" harness.job=tests "harness.args=\"fb_defio -r $4\"" "$3" 2>>"$LOG"
+			"$initramfs" harness.job=tests "harness.args=\"$(selftest_program "$4") -r $4\"" "$3" 2>>"$LOG"
 		grep -qsE '^1\.\.1$' "$dir/verdict" || grep -qs "$4" "$dir/console.log" ||
 			die "the selftest $4 did not start; see ${dir#"$ROOT"/}"
 		if words=$(evidence "$dir" "$4" "$5"); then

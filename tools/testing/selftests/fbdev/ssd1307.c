@@ -91,18 +91,22 @@ static int ssd_open(const char *device)
 	return fd;
 }
 
-FIXTURE(ssd1307)
-{
-	char device[32];
+struct screen {
 	unsigned int width;
 	unsigned int height;
 	size_t pitch;
 	size_t len;	/* of the framebuffer in bytes */
+	uint8_t *want;	/* what the display has to show */
+};
+
+FIXTURE(ssd1307)
+{
+	char device[32];
+	struct screen screen;
 	size_t map_len;
 	int kmsg;
 	int fd;
 	uint8_t *map;	/* all of it, shared and writable; nothing touched */
-	uint8_t *want;	/* what the display has to show */
 };
 
 FIXTURE_VARIANT(ssd1307)
@@ -152,10 +156,10 @@ FIXTURE_SETUP(ssd1307)
 	mock_probe_init();
 	self->map = MAP_FAILED;
 	self->fd = -1;
-	self->want = NULL;
+	self->screen.want = NULL;
 
 	if (access(SSD_DEBUGFS "create", W_OK) || access(SSD_DRIVER, X_OK))
-		SKIP(return, "needs CONFIG_SSD1307_I2C_MOCK, CONFIG_FB_SSD1307 and debugfs, as root");
+		SKIP(return, "needs CONFIG_SSD1307_I2C_MOCK, FB_SSD1307 and debugfs, as root");
 
 	self->kmsg = mock_kmsg_open();
 	ASSERT_LE(0, self->kmsg);
@@ -169,15 +173,15 @@ FIXTURE_SETUP(ssd1307)
 	ASSERT_EQ(0, ioctl(self->fd, FBIOGET_FSCREENINFO, &fix));
 	EXPECT_EQ(variant->width, var.xres);
 	EXPECT_EQ(variant->height, var.yres);
-	self->width = variant->width;
-	self->height = variant->height;
-	self->pitch = fix.line_length;
-	self->len = fix.smem_len;
-	ASSERT_LE(self->height * self->pitch, self->len);
-	self->map_len = (self->len + page_size - 1) / page_size * page_size;
+	self->screen.width = variant->width;
+	self->screen.height = variant->height;
+	self->screen.pitch = fix.line_length;
+	self->screen.len = fix.smem_len;
+	ASSERT_LE(self->screen.height * self->screen.pitch, self->screen.len);
+	self->map_len = (self->screen.len + page_size - 1) / page_size * page_size;
 
-	self->want = calloc(1, self->len);
-	ASSERT_NE(NULL, self->want);
+	self->screen.want = calloc(1, self->screen.len);
+	ASSERT_NE(NULL, self->screen.want);
 	self->map = mmap(NULL, self->map_len, PROT_READ | PROT_WRITE, MAP_SHARED, self->fd, 0);
 	ASSERT_NE(MAP_FAILED, self->map);
 }
@@ -194,14 +198,14 @@ FIXTURE_TEARDOWN(ssd1307)
 	EXPECT_EQ(0, mock_write_file(SSD_DEBUGFS "delete", "1"));
 	EXPECT_EQ(0, ssd_state("on"));
 	EXPECT_EQ(0, mock_kmsg_splats(self->kmsg));
-	free(self->want);
+	free(self->screen.want);
 }
 
 /* Draws a byte, eight pixels, through a mapping. */
-static void draw(FIXTURE_DATA(ssd1307) *self, uint8_t *map, size_t i, uint8_t val)
+static void draw(struct screen *screen, uint8_t *map, size_t i, uint8_t val)
 {
 	__atomic_store_n(&map[i], val, __ATOMIC_SEQ_CST);
-	self->want[i] = val;
+	screen->want[i] = val;
 }
 
 /* Something in which a pixel at the wrong place shows. */
@@ -212,18 +216,18 @@ static uint8_t pattern(size_t i, unsigned int seed)
 	return x >> 13;
 }
 
-static void draw_pattern(FIXTURE_DATA(ssd1307) *self, uint8_t *map, unsigned int seed)
+static void draw_pattern(struct screen *screen, uint8_t *map, unsigned int seed)
 {
 	size_t i;
 
-	for (i = 0; i < self->len; i++)
-		draw(self, map, i, pattern(i, seed));
+	for (i = 0; i < screen->len; i++)
+		draw(screen, map, i, pattern(i, seed));
 }
 
 /* Number of pixels that the display shows and should not, or the other way round. */
-static long picture_diff(FIXTURE_DATA(ssd1307) *self)
+static long picture_diff(struct screen *screen)
 {
-	size_t size = 64 + self->height * (self->width + 1);
+	size_t size = 64 + screen->height * (screen->width + 1);
 	unsigned int x, y, width, height;
 	long ret, diff = 0;
 	char *buf, *pos;
@@ -238,14 +242,14 @@ static long picture_diff(FIXTURE_DATA(ssd1307) *self)
 
 	ret = -EIO;
 	if (sscanf(buf, "P1\n%u %u\n%n", &width, &height, &head) != 2 ||
-	    width != self->width || height != self->height ||
+	    width != screen->width || height != screen->height ||
 	    strlen(buf) != head + height * (width + 1UL))
 		goto out;
 
 	pos = buf + head;
 	for (y = 0; y < height; y++, pos++) {
 		for (x = 0; x < width; x++, pos++) {
-			bool want = self->want[y * self->pitch + x / 8] >> x % 8 & 1;
+			bool want = screen->want[y * screen->pitch + x / 8] >> x % 8 & 1;
 
 			if (*pos == (want ? '1' : '0'))
 				continue;
@@ -262,7 +266,7 @@ out:
 
 #define EXPECT_SHOWN() do { \
 	EXPECT_EQ(0, fsync(self->fd)); \
-	EXPECT_EQ(0, picture_diff(self)); \
+	EXPECT_EQ(0, picture_diff(&self->screen)); \
 } while (0)
 
 /* The display is on, and what was in its RAM before is gone. */
@@ -270,26 +274,27 @@ TEST_F(ssd1307, starts_black)
 {
 	EXPECT_EQ(1, ssd_state("on"));
 	EXPECT_EQ(127, ssd_state("contrast"));
-	EXPECT_EQ(0, picture_diff(self));
+	EXPECT_EQ(0, picture_diff(&self->screen));
 }
 
 /* What is drawn through a mapping is shown, at first and after each flush. */
 TEST_F(ssd1307, draw_mapped)
 {
+	struct screen *screen = &self->screen;
 	unsigned int round;
 	size_t i;
 
 	for (round = 0; round < 3; round++) {
-		draw_pattern(self, self->map, round);
+		draw_pattern(screen, self->map, round);
 		EXPECT_SHOWN();
 	}
 
-	/* Single pixels, in all parts of the framebuffer. */
-	for (i = 0; i < self->len; i += self->len / 5) {
-		draw(self, self->map, i, ~self->want[i]);
+	/* Eight pixels at a time, in all parts of the framebuffer. */
+	for (i = 0; i < screen->len; i += screen->len / 5) {
+		draw(screen, self->map, i, ~screen->want[i]);
 		EXPECT_SHOWN();
 	}
-	draw(self, self->map, self->len - 1, ~self->want[self->len - 1]);
+	draw(screen, self->map, screen->len - 1, ~screen->want[screen->len - 1]);
 	EXPECT_SHOWN();
 }
 
@@ -299,26 +304,27 @@ TEST_F(ssd1307, draw_and_wait)
 	long long before = ssd_state("transfers");
 	int i;
 
-	draw_pattern(self, self->map, 1);
+	draw_pattern(&self->screen, self->map, 1);
 	for (i = 0; i < 100 && ssd_state("transfers") == before; i++)
 		usleep(100000);
-	EXPECT_EQ(0, picture_diff(self));
+	EXPECT_EQ(0, picture_diff(&self->screen));
 }
 
 /* write() causes no faults; the driver notices it all the same. */
 TEST_F(ssd1307, draw_by_write)
 {
+	struct screen *screen = &self->screen;
 	size_t i;
 
-	for (i = 0; i < self->len; i++)
-		self->want[i] = pattern(i, 7);
-	EXPECT_EQ((ssize_t)self->len, pwrite(self->fd, self->want, self->len, 0));
+	for (i = 0; i < screen->len; i++)
+		screen->want[i] = pattern(i, 7);
+	EXPECT_EQ((ssize_t)screen->len, pwrite(self->fd, screen->want, screen->len, 0));
 	EXPECT_SHOWN();
 
 	/* Both ways meet in the same memory. */
-	draw(self, self->map, 3, ~self->want[3]);
-	self->want[9] = ~self->want[9];
-	EXPECT_EQ(1, pwrite(self->fd, &self->want[9], 1, 9));
+	draw(screen, self->map, 3, ~screen->want[3]);
+	screen->want[9] = ~screen->want[9];
+	EXPECT_EQ(1, pwrite(self->fd, &screen->want[9], 1, 9));
 	EXPECT_SHOWN();
 }
 
@@ -346,7 +352,7 @@ TEST_F(ssd1307, unbind)
 	unsigned int round;
 
 	for (round = 0; round < 3; round++) {
-		draw_pattern(self, self->map, round);
+		draw_pattern(&self->screen, self->map, round);
 		EXPECT_SHOWN();
 		EXPECT_EQ(0, munmap(self->map, self->map_len));
 		self->map = MAP_FAILED;
@@ -357,8 +363,8 @@ TEST_F(ssd1307, unbind)
 		EXPECT_EQ(0, ssd_state("on"));
 		ASSERT_EQ(0, ssd_bind(self->device));
 		EXPECT_EQ(1, ssd_state("on"));
-		memset(self->want, 0, self->len);
-		EXPECT_EQ(0, picture_diff(self));
+		memset(self->screen.want, 0, self->screen.len);
+		EXPECT_EQ(0, picture_diff(&self->screen));
 
 		self->fd = ssd_open(self->device);
 		ASSERT_LE(0, self->fd);
@@ -414,16 +420,16 @@ TEST_F(ssd1307, unbind_mapped)
 	uint8_t c;
 	int fd;
 
-	draw_pattern(self, self->map, 1);
+	draw_pattern(&self->screen, self->map, 1);
 	EXPECT_SHOWN();
-	draw_pattern(self, self->map, 2);
+	draw_pattern(&self->screen, self->map, 2);
 	EXPECT_EQ(0, ssd_unbind(self->device));
-	EXPECT_EQ(0, picture_diff(self));
+	EXPECT_EQ(0, picture_diff(&self->screen));
 	EXPECT_EQ(0, ssd_state("on"));
 
 	EXPECT_EQ(SIGBUS, mock_probe_write(self->map, 1));
 	EXPECT_EQ(SIGBUS, mock_probe_read(self->map));
-	EXPECT_EQ(SIGBUS, mock_probe_read(self->map + self->len - 1));
+	EXPECT_EQ(SIGBUS, mock_probe_read(self->map + self->screen.len - 1));
 	EXPECT_EQ(0, fsync(self->fd));
 	EXPECT_ERRNO(ENODEV, pread(self->fd, &c, 1, 0));
 	EXPECT_ERRNO(ENODEV, pwrite(self->fd, &c, 1, 0));
@@ -436,29 +442,29 @@ TEST_F(ssd1307, unbind_mapped)
 	ASSERT_LE(0, fd);
 	map = mmap(NULL, self->map_len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	ASSERT_NE(MAP_FAILED, map);
-	memset(self->want, 0, self->len);
-	EXPECT_EQ(0, picture_diff(self));
-	draw_pattern(self, map, 3);
+	memset(self->screen.want, 0, self->screen.len);
+	EXPECT_EQ(0, picture_diff(&self->screen));
+	draw_pattern(&self->screen, map, 3);
 	EXPECT_EQ(0, fsync(fd));
-	EXPECT_EQ(0, picture_diff(self));
+	EXPECT_EQ(0, picture_diff(&self->screen));
 	EXPECT_EQ(SIGBUS, mock_probe_write(self->map, 1));
 
 	EXPECT_EQ(0, munmap(self->map, self->map_len));
 	EXPECT_EQ(0, close(self->fd));
 	self->map = map;
 	self->fd = fd;
-	draw_pattern(self, self->map, 4);
+	draw_pattern(&self->screen, self->map, 4);
 	EXPECT_SHOWN();
 }
 
 /* A file that is closed before its mapping goes, and both after the device. */
 TEST_F(ssd1307, close_after_unbind)
 {
-	draw_pattern(self, self->map, 1);
+	draw_pattern(&self->screen, self->map, 1);
 	EXPECT_EQ(0, close(self->fd));
 	self->fd = -1;
 	EXPECT_EQ(0, ssd_unbind(self->device));
-	EXPECT_EQ(0, picture_diff(self));
+	EXPECT_EQ(0, picture_diff(&self->screen));
 	EXPECT_EQ(SIGBUS, mock_probe_read(self->map));
 	EXPECT_EQ(0, munmap(self->map, self->map_len));
 	self->map = MAP_FAILED;
@@ -495,7 +501,7 @@ TEST_F_TIMEOUT(ssd1307, probe_fails, 120)
 	ASSERT_LE(0, self->fd);
 	self->map = mmap(NULL, self->map_len, PROT_READ | PROT_WRITE, MAP_SHARED, self->fd, 0);
 	ASSERT_NE(MAP_FAILED, self->map);
-	draw_pattern(self, self->map, 1);
+	draw_pattern(&self->screen, self->map, 1);
 	EXPECT_SHOWN();
 }
 
@@ -560,7 +566,7 @@ TEST_F_TIMEOUT(ssd1307, unbind_load, 120)
 
 	for (i = 0; i < 2; i++) {
 		users[i].device = self->device;
-		users[i].len = self->len;
+		users[i].len = self->screen.len;
 		ASSERT_EQ(0, pthread_create(&users[i].thread, NULL, user_run, &users[i]));
 	}
 	for (round = 0; round < 20; round++) {
@@ -593,7 +599,7 @@ TEST_F_TIMEOUT(ssd1307, unbind_load, 120)
 	ASSERT_LE(0, self->fd);
 	self->map = mmap(NULL, self->map_len, PROT_READ | PROT_WRITE, MAP_SHARED, self->fd, 0);
 	ASSERT_NE(MAP_FAILED, self->map);
-	draw_pattern(self, self->map, 1);
+	draw_pattern(&self->screen, self->map, 1);
 	EXPECT_SHOWN();
 }
 
@@ -601,11 +607,11 @@ TEST_F_TIMEOUT(ssd1307, unbind_load, 120)
 TEST_F(ssd1307, slow_bus)
 {
 	ASSERT_EQ(0, mock_write_file(SSD_DEBUGFS "slow_ms", "300"));
-	draw_pattern(self, self->map, 1);
+	draw_pattern(&self->screen, self->map, 1);
 	EXPECT_SHOWN();
-	draw_pattern(self, self->map, 2);
+	draw_pattern(&self->screen, self->map, 2);
 	EXPECT_EQ(0, ssd_unbind(self->device));
-	EXPECT_EQ(0, picture_diff(self));
+	EXPECT_EQ(0, picture_diff(&self->screen));
 	EXPECT_EQ(SIGBUS, mock_probe_write(self->map, 1));
 	ASSERT_EQ(0, mock_write_file(SSD_DEBUGFS "slow_ms", "0"));
 	ASSERT_EQ(0, ssd_bind(self->device));
