@@ -67,7 +67,7 @@ run_test()
 	selftest:?*)
 		[[ $name != *.* ]] || option=-r
 		"$ROOT/harness/boot.sh" "$1" "$LIMIT" "$MUTATIONS/build/patched-$2/arch/x86/boot/bzImage" \
-			"$initramfs" harness.job=tests "harness.args=\"fb_defio $option $name\"" 2>>"$LOG"
+			"$initramfs" harness.job=tests "harness.args=\"$(selftest_program "$name") $option $name\"" 2>>"$LOG"
 		;;
 	*) die "'Expect: $3' names no test; write kunit:SUITE.CASE or selftest:NAME" ;;
 	esac

@@ -209,6 +209,15 @@ kernel_version()
 	     END { if (v == "" || p == "") exit 1; print v "." p "." (s == "" ? 0 : s) }' "$1/Makefile"
 }
 
+# selftest_program NAME: the program below selftests/fbdev that has this selftest
+selftest_program()
+{
+	case $1 in
+	ssd1307*) echo ssd1307 ;;
+	*) echo fb_defio ;;
+	esac
+}
+
 known_bases() { (cd "$ROOT/bases" && printf '%s ' *) | sed 's/ $//'; }
 known_arches() { (cd "$ROOT/harness/arches" && printf '%s ' *) | sed 's/ $//'; }
 

@@ -32,7 +32,7 @@ evidence()
 			return
 		fi
 		grep -qE "^not ok [0-9]+ ${2//./\\.}\$" "$1/verdict" &&
-			grep -E '^# fb_defio\.c:[0-9]+:' "$1/verdict" | head -n 3
+			grep -E "^# $(selftest_program "$2")\.c:[0-9]+:" "$1/verdict" | head -n 3
 		;;
 	*) die "reproduce.table: '$3' is no evidence; write 'says REGEX' or 'fails'" ;;
 	esac
@@ -41,7 +41,8 @@ evidence()
 # run DIR CONFIG ARGUMENTS TEST: one boot
 run()
 {
-	local dir=$1 image=$BOUT/build/unpatched-$2/arch/x86/boot/bzImage
+	local dir=$1 image
+	image=$(build_dir unpatched "$2")/$(arch_get image)
 	if [[ $4 = kunit:* ]]; then
 		[ -z "$3" ] || die "reproduce.table: kernel arguments are not for KUnit suites; leave '$3' out"
 		"$ROOT/harness/kunit.sh" "$dir" 300 unpatched "$2" "${4#kunit:}" 2>>"$LOG"
@@ -50,7 +51,7 @@ run()
 		return 0
 	fi
 	"$ROOT/harness/boot.sh" "$dir" 300 "$image" \
-		"$initramfs" harness.job=tests "harness.args=\"fb_defio -r $4\"" "$3" 2>>"$LOG"
+		"$initramfs" harness.job=tests "harness.args=\"$(selftest_program "$4") -r $4\"" "$3" 2>>"$LOG"
 	grep -qsE '^1\.\.1$' "$dir/verdict" || grep -qs "$4" "$dir/console.log" ||
 		die "the selftest $4 did not start; see ${dir#"$ROOT"/}"
 }

@@ -1507,6 +1507,51 @@ static void test_contract_get_page(struct kunit *test)
 	fb_defio_contract_expect_refused(test, ctx->info);
 }
 
+/*
+ * Without FBINFO_KMEMFB, a block is not taken for counted pages, whatever
+ * smem_start says.
+ */
+static void test_contract_no_flag(struct kunit *test)
+{
+	struct fb_defio_contract *ctx = fb_defio_contract_setup(test);
+
+	ctx->info->flags &= ~FBINFO_KMEMFB;
+	fb_defio_contract_expect_refused(test, ctx->info);
+
+	ctx->info->fix.smem_start = 0;
+	fb_defio_contract_expect_refused(test, ctx->info);
+}
+
+/* The other two kinds of memory do not have to say anything in smem_start. */
+static void test_contract_counted_pages(struct kunit *test)
+{
+	struct fb_defio_contract *ctx = fb_defio_contract_setup(test);
+	void *buffer = vzalloc(ctx->info->fix.smem_len);
+
+	KUNIT_ASSERT_NOT_NULL(test, buffer);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, fb_defio_contract_vfree, buffer), 0);
+	ctx->info->flags &= ~FBINFO_KMEMFB;
+	ctx->info->fix.smem_start = 0;
+
+	ctx->fbdefio.get_page = fb_defio_contract_get_page;
+	KUNIT_EXPECT_EQ(test, fb_deferred_io_init(ctx->info), 0);
+	fb_deferred_io_cleanup(ctx->info);
+
+	ctx->fbdefio.get_page = NULL;
+	ctx->info->screen_buffer = buffer;
+	KUNIT_EXPECT_EQ(test, fb_deferred_io_init(ctx->info), 0);
+	fb_deferred_io_cleanup(ctx->info);
+}
+
+/* Contract: there is a struct fb_deferred_io. */
+static void test_contract_no_fbdefio(struct kunit *test)
+{
+	struct fb_defio_contract *ctx = fb_defio_contract_setup(test);
+
+	ctx->info->fbdefio = NULL;
+	fb_defio_contract_expect_refused(test, ctx->info);
+}
+
 /* Nothing is left of a refused framebuffer that would keep a corrected one out. */
 static void test_contract_corrected(struct kunit *test)
 {
@@ -1529,6 +1574,9 @@ static struct kunit_case fb_defio_contract_cases[] = {
 	KUNIT_CASE(test_contract_not_linear_to_the_end),
 	KUNIT_CASE(test_contract_zero_length),
 	KUNIT_CASE(test_contract_get_page),
+	KUNIT_CASE(test_contract_no_flag),
+	KUNIT_CASE(test_contract_counted_pages),
+	KUNIT_CASE(test_contract_no_fbdefio),
 	KUNIT_CASE(test_contract_corrected),
 	{}
 };
