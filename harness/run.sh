@@ -18,12 +18,14 @@ FRAMES=10
 CLIENT_WIDTH=640
 CLIENT_HEIGHT=480
 
-# boot NAME TREE INITRAMFS JOB ARGS
+# boot NAME TREE INITRAMFS JOB ARGS [KERNEL ARGUMENT...]
 boot()
 {
-	phase "$1" "run-$1"
-	logged "$1" "$ROOT/harness/boot.sh" "$RESULTS/$1" 300 \
-		"$BOUT/build/$2-plain/arch/x86/boot/bzImage" "$3" "harness.job=$4" "harness.args=\"$5\"" init_on_alloc=1
+	local name=$1 tree=$2 initramfs=$3 job=$4 args=$5
+	shift 5
+	phase "$name" "run-$name"
+	logged "$name" "$ROOT/harness/boot.sh" "$RESULTS/$name" 300 "$BOUT/build/$tree-plain/arch/x86/boot/bzImage" \
+		"$initramfs" "harness.job=$job" "harness.args=\"$args\"" init_on_alloc=1 "$@"
 }
 
 # value RUN KEY: what fb_defio_draw reported, or "-" if it did not get that far
@@ -55,6 +57,12 @@ cat "$patched" "$clients" >"$RESULTS/clients.cpio"
 boot unpatched unpatched "$unpatched" draw "$DEVICE"
 boot patched patched "$patched" draw "$DEVICE"
 boot clients patched "$RESULTS/clients.cpio" clients "$CLIENT_WIDTH $CLIENT_HEIGHT $FRAMES"
+# hyperv_fb and the host of its KUnit suite, on a base that has the driver.
+hyperv=
+if [ -f "$BOUT/patched/drivers/video/fbdev/hyperv_fb_kunit.c" ]; then
+	hyperv=yes
+	boot hyperv patched "$RESULTS/clients.cpio" hyperv "$CLIENT_WIDTH $CLIENT_HEIGHT $FRAMES" hyperv_fb.kunit_host=1
+fi
 rm -f "$RESULTS/clients.cpio"
 
 phase "pictures" run-pictures
@@ -63,6 +71,14 @@ logged "ffmpeg to a file" ffmpeg -nostdin -hide_banner -loglevel error -f lavfi 
 	-i "testsrc=size=${CLIENT_WIDTH}x$CLIENT_HEIGHT:rate=10" -frames:v "$FRAMES" -pix_fmt rgb24 \
 	-f image2 -update 1 "$RESULTS/reference.ppm"
 good clients
+if [ "$hyperv" ]; then
+	good hyperv
+	tar -C "$RESULTS/hyperv" -xf "$RESULTS/hyperv/files.tar"
+	screen=${CLIENT_WIDTH}x$CLIENT_HEIGHT:$RESULTS/hyperv/screen.raw
+	logged "the host's picture" "$ROOT/harness/picture.py" same "$RESULTS/reference.ppm" "$screen" ||
+		die "the host of hyperv_fb has received another picture; see ${RESULTS#"$ROOT"/}/hyperv"
+	"$ROOT/harness/picture.py" png "$screen" "$RUN/hyperv.png"
+fi
 good patched
 tar -C "$RESULTS/patched" -xf "$RESULTS/patched/files.tar"
 tar -C "$RESULTS/clients" -xf "$RESULTS/clients/files.tar"
@@ -96,4 +112,9 @@ echo "Debian's clients on the patched kernel, ${CLIENT_WIDTH}x$CLIENT_HEIGHT: wh
 echo "what the panel shows, what fbcat read and what ffmpeg renders to a file are equal"
 echo "($(value clients flushes) flushes, $(value clients pages) pages sent to the panel)"
 echo
-echo "pictures: ${RUN#"$ROOT"/}/panel.png, ffmpeg.png, fbcat.png; logs: ${RESULTS#"$ROOT"/}/*/console.log"
+if [ "$hyperv" ]; then
+	echo "hyperv_fb, Generation 1, on the host of its KUnit suite: the host has received what"
+	echo "ffmpeg drew through mmap(), in $(value hyperv rectangles) rectangles"
+	echo
+fi
+echo "pictures: ${RUN#"$ROOT"/}/panel.png, ffmpeg.png, fbcat.png${hyperv:+, hyperv.png}; logs: ${RESULTS#"$ROOT"/}/*/console.log"

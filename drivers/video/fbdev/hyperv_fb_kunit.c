@@ -18,6 +18,7 @@
 #include <linux/cma.h>
 #include <linux/cred.h>
 #include <linux/dcache.h>
+#include <linux/debugfs.h>
 #include <linux/delay.h>
 #include <linux/file.h>
 #include <linux/fs.h>
@@ -61,6 +62,11 @@ static ulong hvfb_test_mmio;
 module_param_named(kunit_mmio, hvfb_test_mmio, ulong, 0);
 MODULE_PARM_DESC(kunit_mmio,
 		 "Physical address of 32 MiB that memmap= has reserved for the KUnit suite");
+
+static bool hvfb_test_kept;
+module_param_named(kunit_host, hvfb_test_kept, bool, 0);
+MODULE_PARM_DESC(kunit_host,
+		 "Instead of tests, a Generation 1 host that stays, for user space to draw on");
 
 /*
  * The host
@@ -581,6 +587,25 @@ static struct device_driver hvfb_test_drv = {
 	.probe_type	= PROBE_FORCE_SYNCHRONOUS,
 };
 
+static int hvfb_test_register(void)
+{
+	int ret = bus_register(&hvfb_test_bus);
+
+	if (ret)
+		return ret;
+	ret = driver_register(&hvfb_test_drv);
+	if (ret)
+		bus_unregister(&hvfb_test_bus);
+
+	return ret;
+}
+
+static void hvfb_test_unregister(void)
+{
+	driver_unregister(&hvfb_test_drv);
+	bus_unregister(&hvfb_test_bus);
+}
+
 /* Real video devices go by their instance; these are numbered. */
 static atomic_t hvfb_test_devices;
 
@@ -691,13 +716,14 @@ static void hvfb_test_host_destroy(void *data)
 	kfree(host);
 }
 
-/* A host with a device that is not bound yet. */
-static struct hvfb_test_host *__hvfb_test_host(struct kunit *test, struct hvfb_test_params params)
+/* A host with a device that is not bound yet, or an ERR_PTR(). */
+static struct hvfb_test_host *hvfb_test_host_create(struct hvfb_test_params params)
 {
 	struct hvfb_test_host *host = kzalloc(sizeof(*host), GFP_KERNEL);
+	struct task_struct *thread;
 
-	KUNIT_ASSERT_NOT_NULL(test, host);
-	host->test = test;
+	if (!host)
+		return ERR_PTR(-ENOMEM);
 	if (!params.vmbus_version)
 		params.vmbus_version = VERSION_WIN10;
 	if (!params.width) {
@@ -712,14 +738,25 @@ static struct hvfb_test_host *__hvfb_test_host(struct kunit *test, struct hvfb_t
 	host->dev = hvfb_test_dev_alloc(host);
 	if (!host->dev) {
 		kfree(host);
-		KUNIT_FAIL_AND_ABORT(test, "no memory for a device");
+		return ERR_PTR(-ENOMEM);
 	}
-	host->thread = kthread_run(hvfb_test_thread, host, "hvfb_kunit");
-	if (IS_ERR(host->thread)) {
+	thread = kthread_run(hvfb_test_thread, host, "hvfb_kunit");
+	if (IS_ERR(thread)) {
 		put_device(&host->dev->hdev.device);
 		kfree(host);
-		KUNIT_FAIL_AND_ABORT(test, "no thread for the host");
+		return ERR_CAST(thread);
 	}
+	host->thread = thread;
+
+	return host;
+}
+
+static struct hvfb_test_host *__hvfb_test_host(struct kunit *test, struct hvfb_test_params params)
+{
+	struct hvfb_test_host *host = hvfb_test_host_create(params);
+
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, host);
+	host->test = test;
 	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, hvfb_test_host_destroy, host), 0);
 
 	return host;
@@ -756,7 +793,7 @@ static int hvfb_test_suite_init(struct kunit_suite *suite)
 	int ret;
 
 	/* There, the host is a real one. */
-	if (hv_is_hyperv_initialized())
+	if (hv_is_hyperv_initialized() || hvfb_test_kept)
 		return -EBUSY;
 	if (hvfb_test_mmio &&
 	    region_intersects(hvfb_test_mmio, HVFB_TEST_MMIO_SIZE, IORESOURCE_SYSTEM_RAM,
@@ -767,20 +804,12 @@ static int hvfb_test_suite_init(struct kunit_suite *suite)
 	hvfb_test_mnt = kern_mount(&hvfb_test_fs_type);
 	if (IS_ERR(hvfb_test_mnt))
 		return PTR_ERR(hvfb_test_mnt);
-	ret = bus_register(&hvfb_test_bus);
-	if (ret)
-		goto err_umount;
-	ret = driver_register(&hvfb_test_drv);
-	if (ret)
-		goto err_bus;
+	ret = hvfb_test_register();
+	if (ret) {
+		kern_unmount(hvfb_test_mnt);
+		hvfb_test_mnt = NULL;
+	}
 
-	return 0;
-
-err_bus:
-	bus_unregister(&hvfb_test_bus);
-err_umount:
-	kern_unmount(hvfb_test_mnt);
-	hvfb_test_mnt = NULL;
 	return ret;
 }
 
@@ -788,8 +817,7 @@ static void hvfb_test_suite_exit(struct kunit_suite *suite)
 {
 	if (IS_ERR_OR_NULL(hvfb_test_mnt))
 		return;
-	driver_unregister(&hvfb_test_drv);
-	bus_unregister(&hvfb_test_bus);
+	hvfb_test_unregister();
 	kern_unmount(hvfb_test_mnt);
 	vmbus_proto_version = hvfb_test_vmbus_version;
 }
@@ -2113,3 +2141,55 @@ static struct kunit_suite hvfb_test_suite = {
 };
 
 kunit_test_suite(hvfb_test_suite);
+
+/*
+ * A host that stays. debugfs has the screen as the host shows it, 32 bits per
+ * pixel, and how many rectangles it has been sent.
+ */
+
+static ssize_t hvfb_test_screen_read(struct file *file, char __user *buf, size_t count,
+				     loff_t *ppos)
+{
+	struct hvfb_test_host *host = file->private_data;
+	ssize_t ret;
+
+	mutex_lock(&host->lock);
+	hvfb_test_receive(host);
+	ret = simple_read_from_buffer(buf, count, ppos, host->screen,
+				      host->situ.pitch_bytes * host->situ.height_pixels);
+	mutex_unlock(&host->lock);
+
+	return ret;
+}
+
+static const struct file_operations hvfb_test_screen_fops = {
+	.owner	= THIS_MODULE,
+	.open	= simple_open,
+	.read	= hvfb_test_screen_read,
+};
+
+static int __init hvfb_test_keep(void)
+{
+	struct hvfb_test_host *host;
+	struct dentry *dir;
+	int ret;
+
+	if (!hvfb_test_kept || hv_is_hyperv_initialized())
+		return 0;
+
+	ret = hvfb_test_register();
+	if (ret)
+		return ret;
+	host = hvfb_test_host_create((struct hvfb_test_params){ .width = 640, .height = 480 });
+	if (IS_ERR(host)) {
+		hvfb_test_unregister();
+		return PTR_ERR(host);
+	}
+	dir = debugfs_create_dir("hyperv_fb_kunit", NULL);
+	debugfs_create_file("screen", 0400, dir, host, &hvfb_test_screen_fops);
+	debugfs_create_u32("rectangles", 0400, dir, &host->dirts);
+	debugfs_create_u32("bad_rectangles", 0400, dir, &host->bad_dirts);
+
+	return hvfb_test_bind(host);
+}
+late_initcall(hvfb_test_keep);
