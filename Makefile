@@ -3,7 +3,7 @@
 # Every target is one step under harness/; "make help" explains them.
 
 BASE ?= 6.12
-export BASE KDIR ARCH CONFIGS V SIGNOFF JOBS
+export BASE KDIR ARCH CONFIGS MUTATIONS V SIGNOFF JOBS
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-all series apply check refresh reproduce tree fetch deps
@@ -16,6 +16,7 @@ help: ## this text
 	@echo 'KDIR=/path        your own kernel tree instead (test: on a copy; apply: changes it)'
 	@echo 'ARCH=arm64        another machine than x86_64 (make test): a file of harness/arches/'
 	@echo 'CONFIGS=debug     only this kernel (make test): plain, debug or both'
+	@echo 'MUTATIONS=invariants   only those that guard an invariant (make check)'
 	@echo 'V=1               the full output of every command'
 	@echo 'SIGNOFF="N <m>"   adds a Signed-off-by line to each mail of make series'
 	@echo 'ONLY="a b"        only these checks (make check): names as in harness/check-NAME.sh'

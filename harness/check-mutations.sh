@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # check-mutations.sh [PATCH...]: does each rule have a test that notices when it
-# is broken? Every patch of tests/mutations/$BASE breaks one rule of the patched
-# kernel. Its header says which, and who has to notice:
+# is broken? Every patch of tests/mutations/$BASE, or each of those that guard an
+# invariant with MUTATIONS=invariants, breaks one rule of the patched kernel. Its header says which, and who has to notice:
 #
 #	Guards: invariant 1
 #	Expect: kunit:SUITE.CASE		or selftest:NAME
@@ -110,7 +110,17 @@ green_before()
 for name in "$@"; do
 	[ -f "$name" ] || die "there is no mutation $name; they are in tests/mutations/$BASE"
 done
-[ $# -gt 0 ] || set -- "$ROOT/tests/mutations/$BASE"/*.patch
+if [ $# -eq 0 ]; then
+	case ${MUTATIONS:-all} in
+	all) set -- "$ROOT/tests/mutations/$BASE"/*.patch ;;
+	invariants)
+		mapfile -t patches < <(grep -l '^Guards: *invariant' "$ROOT/tests/mutations/$BASE"/*.patch)
+		[ ${#patches[@]} -gt 0 ] || die "no mutation in tests/mutations/$BASE guards an invariant; restore them"
+		set -- "${patches[@]}"
+		;;
+	*) die "MUTATIONS=$MUTATIONS makes no sense; use all or invariants" ;;
+	esac
+fi
 [ -f "$1" ] || die "tests/mutations/$BASE has no patches; add one for each rule that has a test"
 for name in "$@"; do
 	for key in Guards Expect; do
