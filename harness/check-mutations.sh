@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # check-mutations.sh [PATCH...]: does each rule have a test that notices when it
-# is broken? Every patch of tests/mutations/$BASE, or each of those that guard an
-# invariant with MUTATIONS=invariants, breaks one rule of the patched kernel. Its header says which, and who has to notice:
+# is broken? Every patch of tests/mutations/$BASE breaks one rule of the patched
+# kernel; MUTATIONS=invariants takes only those that guard an invariant. A patch's
+# header says which rule, and who has to notice:
 #
 #	Guards: invariant 1
 #	Expect: kunit:SUITE.CASE		or selftest:NAME
@@ -17,8 +18,8 @@
 
 # Laid out as the base's own directory, so that the compiler cache knows the
 # objects: it sees paths relative to the build directory.
-MUTATIONS=$BOUT/mutations
-MUTANT=$MUTATIONS/patched
+MUTANTS=$BOUT/mutations
+MUTANT=$MUTANTS/patched
 RESULTS=$BOUT/results/mutations
 # What takes longer than this hangs.
 LIMIT=200
@@ -29,7 +30,7 @@ mutant_step()
 {
 	local step=$1
 	shift
-	HARNESS_BOUT=$MUTATIONS "$ROOT/harness/$step.sh" "$@"
+	HARNESS_BOUT=$MUTANTS "$ROOT/harness/$step.sh" "$@"
 }
 
 field() { sed -n "/^---\$/q; s/^$1: *//p" "$2"; }
@@ -66,7 +67,7 @@ run_test()
 		;;
 	selftest:?*)
 		[[ $name != *.* ]] || option=-r
-		"$ROOT/harness/boot.sh" "$1" "$LIMIT" "$MUTATIONS/build/patched-$2/arch/x86/boot/bzImage" \
+		"$ROOT/harness/boot.sh" "$1" "$LIMIT" "$MUTANTS/build/patched-$2/arch/x86/boot/bzImage" \
 			"$initramfs" harness.job=tests "harness.args=\"$(selftest_program "$name") $option $name\"" 2>>"$LOG"
 		;;
 	*) die "'Expect: $3' names no test; write kunit:SUITE.CASE or selftest:NAME" ;;
@@ -134,7 +135,7 @@ initramfs=$("$ROOT/harness/initramfs.sh" patched)
 lock mutations
 phase "check-mutations: the kernel without any" check-mutations
 rm -rf "$MUTANT" "$RESULTS"
-mkdir -p "$RESULTS" "$MUTATIONS"
+mkdir -p "$RESULTS" "$MUTANTS"
 cp -al "$BOUT/patched" "$MUTANT"
 # Its index and refs would be changed for both trees.
 rm -rf "$MUTANT/.git"
