@@ -1671,9 +1671,11 @@ static void hvfb_test_window(struct hvfb_test_host *host)
 {
 	struct kunit *test = host->test;
 	struct file *file = host->params.file;
+	struct vmbus_channel *channel = &host->dev->channel;
 	struct fb_info *info = hv_get_drvdata(&host->dev->hdev);
+	struct hvfb_par *par = info->par;
 	struct fb_fillrect rect = { .width = 64, .height = 16, .color = 15, .rop = ROP_COPY };
-	unsigned long map;
+	unsigned long map, deadline;
 
 	map = fault_kunit_mmap(test, file, 0, 1, PROT_RDWR, MAP_SHARED);
 	KUNIT_EXPECT_EQ(test, map, (unsigned long)-ENODEV);
@@ -1683,10 +1685,16 @@ static void hvfb_test_window(struct hvfb_test_host *host)
 	info->fbops->fb_fillrect(info, &rect);
 	info->fbops->fb_set_par(info);
 	console_unlock();
+	KUNIT_EXPECT_FALSE(test, delayed_work_pending(&par->dwork));
 	mutex_lock(&host->lock);
-	if (host->opened)
-		hvfb_test_send_feature(host, true);
+	hvfb_test_send_feature(host, true);
 	mutex_unlock(&host->lock);
+	/* The driver holds locks: no assertion here may end the test. */
+	deadline = jiffies + HVFB_TEST_WAIT;
+	while (hv_get_bytes_to_read(&channel->inbound) && time_before(jiffies, deadline))
+		usleep_range(500, 1000);
+	tasklet_unlock_wait(&channel->callback_event);
+	KUNIT_EXPECT_FALSE(test, delayed_work_pending(&par->dwork));
 	host->params.what++;
 }
 
@@ -1698,6 +1706,8 @@ static void test_remove_window(struct kunit *test)
 	struct hvfb_par *par = hvfb_test_par(ctx);
 	unsigned int situs = ctx->host->situs;
 
+	/* Work that is pending already would not be queued once more. */
+	hvfb_test_forget(ctx);
 	hvfb_test_draw(test, ctx, addr, 0, 8, 1);
 	ctx->host->params.file = ctx->file;
 	ctx->host->params.addr = addr;
