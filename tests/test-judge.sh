@@ -115,7 +115,7 @@ test_each_recorded_splat_anywhere()
 			seen=$((seen + 1))
 		done
 	done
-	[ "$seen" -ge 16 ] || fail "only $seen splats in logs/splats"
+	[ "$seen" -ge 20 ] || fail "only $seen splats in logs/splats"
 }
 
 test_every_line_of_a_splat_is_not_one_splat()
