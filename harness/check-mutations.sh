@@ -67,7 +67,7 @@ run_test()
 		;;
 	selftest:?*)
 		[[ $name != *.* ]] || option=-r
-		"$ROOT/harness/boot.sh" "$1" "$LIMIT" "$MUTANTS/build/patched-$2/arch/x86/boot/bzImage" \
+		"$ROOT/harness/boot.sh" "$1" "$LIMIT" "$(BOUT=$MUTANTS image_of patched "$2")" \
 			"$initramfs" harness.job=tests "harness.args=\"$(selftest_program "$name") $option $name\"" 2>>"$LOG"
 		;;
 	*) die "'Expect: $3' names no test; write kunit:SUITE.CASE or selftest:NAME" ;;

@@ -19,7 +19,7 @@ src=$BOUT/$3
 build=$(build_dir "$3" "$4")
 filter=${5:-}
 cpu=${6:-}
-[ -s "$build/$(arch_get image)" ] || die "no kernel in $build; run harness/build.sh $3 $4 first"
+[ -s "$(image_of "$3" "$4")" ] || die "no kernel in $build; run harness/build.sh $3 $4 first"
 
 rm -rf "$dir"
 mkdir -p "$dir"

@@ -209,6 +209,9 @@ kernel_version()
 	     END { if (v == "" || p == "") exit 1; print v "." p "." (s == "" ? 0 : s) }' "$1/Makefile"
 }
 
+# image_of TREE CONFIG: the kernel that build.sh leaves there
+image_of() { printf '%s/%s\n' "$(build_dir "$1" "$2")" "$(arch_get image)"; }
+
 # selftest_program NAME: the program below selftests/fbdev that has this selftest
 selftest_program()
 {

@@ -41,8 +41,7 @@ evidence()
 # run DIR CONFIG ARGUMENTS TEST: one boot
 run()
 {
-	local dir=$1 image
-	image=$(build_dir unpatched "$2")/$(arch_get image)
+	local dir=$1
 	if [[ $4 = kunit:* ]]; then
 		[ -z "$3" ] || die "reproduce.table: kernel arguments are not for KUnit suites; leave '$3' out"
 		"$ROOT/harness/kunit.sh" "$dir" 300 unpatched "$2" "${4#kunit:}" 2>>"$LOG"
@@ -50,7 +49,7 @@ run()
 			die "the KUnit suites did not start; see ${dir#"$ROOT"/}"
 		return 0
 	fi
-	"$ROOT/harness/boot.sh" "$dir" 300 "$image" \
+	"$ROOT/harness/boot.sh" "$dir" 300 "$(image_of unpatched "$2")" \
 		"$initramfs" harness.job=tests "harness.args=\"$(selftest_program "$4") -r $4\"" "$3" 2>>"$LOG"
 	grep -qsE '^1\.\.1$' "$dir/verdict" || grep -qs "$4" "$dir/console.log" ||
 		die "the selftest $4 did not start; see ${dir#"$ROOT"/}"

@@ -24,7 +24,7 @@ boot()
 	local name=$1 tree=$2 initramfs=$3 job=$4 args=$5
 	shift 5
 	phase "$name" "run-$name"
-	logged "$name" "$ROOT/harness/boot.sh" "$RESULTS/$name" 300 "$BOUT/build/$tree-plain/arch/x86/boot/bzImage" \
+	logged "$name" "$ROOT/harness/boot.sh" "$RESULTS/$name" 300 "$(image_of "$tree" plain)" \
 		"$initramfs" "harness.job=$job" "harness.args=\"$args\"" init_on_alloc=1 "$@"
 }
 

@@ -46,7 +46,7 @@ test_config()
 {
 	local config=$1 image kunit_counts kunit_splats kunit_verdict
 	"$ROOT/harness/build.sh" patched "$config" >/dev/null
-	image=$(build_dir patched "$config")/$(arch_get image)
+	image=$(image_of patched "$config")
 
 	phase "KUnit, $config kernel" "test-$config-kunit"
 	logged "KUnit, $config kernel" "$ROOT/harness/kunit.sh" "$RESULTS/$config-kunit" "$(limit "$config")" patched "$config"

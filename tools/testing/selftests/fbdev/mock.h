@@ -144,13 +144,14 @@ static inline long long mock_poison_lost(const struct mock *mock)
 	return mock_number(mock, "poison_lost");
 }
 
-static inline long long mock_stat(const struct mock *mock, const char *name)
+/* Of a file with lines "NAME VALUE": the value of that name, or a negative errno. */
+static inline long long mock_value_in(const char *path, const char *name)
 {
 	char buf[512], *line, *save;
 	size_t len = strlen(name);
 	long ret;
 
-	ret = mock_read(mock, "stats", buf, sizeof(buf));
+	ret = mock_read_file(path, buf, sizeof(buf));
 	if (ret < 0)
 		return ret;
 	for (line = strtok_r(buf, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
@@ -159,6 +160,15 @@ static inline long long mock_stat(const struct mock *mock, const char *name)
 	}
 
 	return -ENOENT;
+}
+
+static inline long long mock_stat(const struct mock *mock, const char *name)
+{
+	char path[160];
+
+	snprintf(path, sizeof(path), MOCK_DEBUGFS "/%s/stats", mock->name);
+
+	return mock_value_in(path, name);
 }
 
 static inline int mock_open(const struct mock *mock, int flags)

@@ -50,19 +50,7 @@ static int ssd_unbind(const char *device)
 
 static long long ssd_state(const char *name)
 {
-	char buf[256], *line, *save;
-	size_t len = strlen(name);
-	long ret;
-
-	ret = mock_read_file(SSD_DEBUGFS "state", buf, sizeof(buf));
-	if (ret < 0)
-		return ret;
-	for (line = strtok_r(buf, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
-		if (!strncmp(line, name, len) && line[len] == ' ')
-			return strtoll(line + len + 1, NULL, 10);
-	}
-
-	return -ENOENT;
+	return mock_value_in(SSD_DEBUGFS "state", name);
 }
 
 /* Opens the framebuffer that the device has now. */
