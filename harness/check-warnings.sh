@@ -32,29 +32,9 @@ messages()
 	for object in "${objects[@]}"; do
 		[ -f "$OBJ/$object" ] || die "$object was not built; enable it in harness/check/objects.config"
 	done
-	tail -n "+$((from + 1))" "$LOG" |
-		sed -nE 's,^(\.\./)*([^ ]*/tree/)?([^ :]+):([0-9]+)(:[0-9]+)?: (warning|error|note): ,\3: \6: \t\4\t,p' |
-		awk -F '\t' '{ print $1 $3 "\t" $2 }' | sort >"$WORK/$1"
+	tail -n "+$((from + 1))" "$LOG" | compiler_messages >"$WORK/$1"
 }
 
 messages base
 messages end
-# Line numbers move; equal messages are counted.
-python3 - "$WORK/base" "$WORK/end" >"$WORK/new" <<'END'
-import collections, sys
-base, end = ([line.rstrip('\n').split('\t') for line in open(name)] for name in sys.argv[1:])
-known = collections.Counter(text for text, number in base)
-for text, number in end:
-    known[text] -= 1
-    if known[text] < 0:
-        print(text, f'(line {number})')
-END
-{
-	echo "++ new messages"
-	cat "$WORK/new"
-} >>"$LOG"
-if [ -s "$WORK/new" ]; then
-	sed 's/^/   | /' "$WORK/new" | head -n 20 >&2
-	die "$(wc -l <"$WORK/new") new messages of sparse or W=1; see the log"
-fi
-say "   $(wc -l <"$WORK/end") messages, $(wc -l <"$WORK/base") without the series, none new"
+no_new_messages "$WORK/base" "$WORK/end"

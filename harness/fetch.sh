@@ -5,15 +5,19 @@
 # and its version in $BOUT/version: from Debian's linux-source package, or with
 # KDIR= a copy of that tree. What is there already is kept; --update asks apt
 # for a later version.
+# fetch.sh --config: Debian's own configuration of that kernel for amd64, in
+# $BOUT/debian.config, from its linux-config package.
 
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 APT=()
 UPDATE=
+CONFIG=
 case ${1:-} in
 '') ;;
 --update) UPDATE=1 ;;
-*) die "usage: fetch.sh [--update]" ;;
+--config) CONFIG=1 ;;
+*) die "usage: fetch.sh [--update | --config]" ;;
 esac
 
 # The address of the Debian mirror that this machine uses for its main archive.
@@ -81,17 +85,11 @@ publish()
 	rm -rf "$BOUT/pristine.old"
 }
 
-fetch_package()
+# find_package PACKAGE: sets $suite and $version, the version that apt has
+find_package()
 {
-	local package suite tested version have='' tmp=$BOUT/pristine.tmp deb
-	package=$(base_get package)
+	local package=$1
 	suite=$(base_get suite)
-	tested=$(base_get tested)
-	[ ! -f "$BOUT/version" ] || [ ! -d "$PRISTINE" ] || have=$(cat "$BOUT/version")
-	[ -z "$have" ] || [ -n "$UPDATE" ] || return 0
-
-	"$ROOT/harness/deps.sh" fetch
-	phase "fetch: $package" fetch
 	if [ -n "$suite" ]; then
 		own_apt "$suite"
 		logged "apt-get update ($suite)" apt-get "${APT[@]}" update ||
@@ -101,20 +99,39 @@ fetch_package()
 	fi
 	version=$(candidate "$package")
 	[ -n "$version" ] || die "apt has no package $package${suite:+ in suite $suite}; run apt-get update as root, or use KDIR=/path/to/linux"
+}
+
+# get_package PACKAGE DIR: sets $deb, after find_package
+get_package()
+{
+	mkdir -p "$2"
+	if ! download "$1" "$2"; then
+		# Old lists name a version that the mirror has replaced.
+		[ -n "$suite" ] || update
+		download "$1" "$2" || die "apt cannot download $1; check the network and repeat"
+	fi
+	deb=$(find "$2" -name '*.deb')
+}
+
+fetch_package()
+{
+	local package suite tested version have='' tmp=$BOUT/pristine.tmp deb
+	package=$(base_get package)
+	tested=$(base_get tested)
+	[ ! -f "$BOUT/version" ] || [ ! -d "$PRISTINE" ] || have=$(cat "$BOUT/version")
+	[ -z "$have" ] || [ -n "$UPDATE" ] || return 0
+
+	"$ROOT/harness/deps.sh" fetch
+	phase "fetch: $package" fetch
+	find_package "$package"
 	if [ "$version" = "$have" ]; then
 		say "   $package $version is what apt has, too"
 		return 0
 	fi
 
 	rm -rf "$tmp"
-	mkdir -p "$tmp/deb" "$tmp/tree"
-	if ! download "$package" "$tmp/deb"; then
-		# Old lists name a version that the mirror has replaced.
-		[ -n "$suite" ] || update
-		download "$package" "$tmp/deb" ||
-			die "apt cannot download $package; check the network and repeat"
-	fi
-	deb=$(find "$tmp/deb" -name '*.deb')
+	mkdir -p "$tmp/tree"
+	get_package "$package" "$tmp/deb"
 	version=$(dpkg-deb -f "$deb" Version)
 	logged "unpacking" unpack "$deb" "$tmp/tree" ||
 		die "$package $version cannot be unpacked; see the log, check the disk space and repeat"
@@ -129,6 +146,23 @@ fetch_package()
 	else
 		say "   $package $version; the series was tested with ${tested:-none yet}"
 	fi
+}
+
+fetch_config()
+{
+	local package=linux-config-$BASE suite version tmp=$BOUT/config.tmp deb
+	[ ! -s "$BOUT/debian.config" ] || return 0
+	phase "fetch: $package" fetch-config
+	find_package "$package"
+	rm -rf "$tmp"
+	get_package "$package" "$tmp"
+	dpkg-deb --fsys-tarfile "$deb" | tar -xO --wildcards './usr/src/*/config.amd64_none_amd64.xz' |
+		xz -dc >"$tmp/config"
+	grep -q '^CONFIG_X86_64=y' "$tmp/config" ||
+		die "$package $version holds no configuration for amd64; correct harness/fetch.sh"
+	mv "$tmp/config" "$BOUT/debian.config"
+	rm -rf "$tmp"
+	say "   $package $version"
 }
 
 # What of KDIR is source: what git tracks there, and what no .gitignore excludes.
@@ -186,7 +220,9 @@ fetch_kdir()
 
 lock "fetch-$(basename "$BOUT")"
 mkdir -p "$BOUT"
-if [ -n "$KDIR" ]; then
+if [ -n "$CONFIG" ]; then
+	fetch_config
+elif [ -n "$KDIR" ]; then
 	fetch_kdir
 else
 	fetch_package

@@ -99,3 +99,34 @@ need_objects()
 	[ ${#left[@]} -eq 0 ] ||
 		die "not compiled: ${left[*]}; enable them in harness/check/objects.config"
 }
+
+# compiler_messages <LOG: what compiler and sparse say, one line each, with the
+# line number behind a tab
+compiler_messages()
+{
+	sed -nE 's,^(\.\./)*([^ ]*/tree/)?([^ :]+):([0-9]+)(:[0-9]+)?: (warning|error|note): ,\3: \6: \t\4\t,p' |
+		awk -F '\t' '{ print $1 $3 "\t" $2 }' | sort
+}
+
+# no_new_messages BASE END: fails when END has a message that BASE lacks. Line
+# numbers move; equal messages are counted.
+no_new_messages()
+{
+	local new
+	new=$(python3 - "$1" "$2" <<'END'
+import collections, sys
+base, end = ([line.rstrip('\n').split('\t') for line in open(name)] for name in sys.argv[1:])
+known = collections.Counter(text for text, number in base)
+for text, number in end:
+    known[text] -= 1
+    if known[text] < 0:
+        print(text, f'(line {number})')
+END
+	)
+	printf '++ new messages\n%s\n' "$new" >>"$LOG"
+	if [ -n "$new" ]; then
+		sed 's/^/   | /' <<<"$new" | head -n 20 >&2
+		die "$(wc -l <<<"$new") new messages; see the log"
+	fi
+	say "   $(wc -l <"$2") messages, $(wc -l <"$1") without the series, none new"
+}

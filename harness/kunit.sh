@@ -37,7 +37,7 @@ ln -s "$ROOT/harness/qemu-tcg.sh" "$BIN/$qemu"
 PATH=$BIN:$PATH timeout --kill-after=10 $((seconds + 60)) python3 "$src/tools/testing/kunit/kunit.py" exec \
 	--arch="$(arch_get kunit)" --build_dir="$build" --timeout="$seconds" --json="$dir/results.json" \
 	--qemu_args="-smp 2${cpu:+ -cpu $cpu}" \
-	--kernel_args="$MEMORY_ARGS panic=-1 oops=panic" \
+	--kernel_args="$TEST_ARGS panic=-1 oops=panic" \
 	${filter:+"$filter"} >"$dir/kunit.log" 2>&1 || status=$?
 printf '%d\n' "$status" >"$dir/status"
 [ ! -f "$build/test.log" ] || cp "$build/test.log" "$dir/console.log"

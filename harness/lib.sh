@@ -34,12 +34,13 @@ JOBS=${JOBS:-$(nproc)}
 # Steps call steps; the kernel's makefiles take V from their command line only.
 export BASE ARCH KDIR V JOBS ROOT OUT
 
-# For every kernel that is booted: contiguous memory for large framebuffers, and
-# memory that Linux does not use, as video memory of hyperv_fb's KUnit suite.
+# For every kernel that is booted: contiguous memory for large framebuffers,
+# memory that Linux does not use, as video memory of hyperv_fb's KUnit suite, and
+# no console on a framebuffer until a test puts it there (there is no number 9).
 # shellcheck disable=SC2016,SC2034 # the kernel's syntax; for boot.sh and kunit.sh
 case $ARCH in
-x86_64) MEMORY_ARGS='cma=64M memmap=32M$0x30000000 hyperv_fb.kunit_mmio=0x30000000' ;;
-*) MEMORY_ARGS='cma=64M' ;;
+x86_64) TEST_ARGS='cma=64M memmap=32M$0x30000000 hyperv_fb.kunit_mmio=0x30000000 fbcon=map:9' ;;
+*) TEST_ARGS='cma=64M' ;;
 esac
 
 PHASE=
@@ -219,6 +220,14 @@ selftest_program()
 	ssd1307*) echo ssd1307 ;;
 	*) echo fb_defio ;;
 	esac
+}
+
+# draw_reference FILE WIDTH HEIGHT FRAMES: what the guest's ffmpeg leaves on a
+# framebuffer (harness/guest), with no framebuffer involved
+draw_reference()
+{
+	ffmpeg -nostdin -hide_banner -loglevel error -f lavfi -i "testsrc=size=${2}x$3:rate=10" \
+		-frames:v "$4" -pix_fmt rgb24 -f image2 -update 1 "$1"
 }
 
 known_bases() { (cd "$ROOT/bases" && printf '%s ' *) | sed 's/ $//'; }

@@ -66,10 +66,7 @@ fi
 rm -f "$RESULTS/clients.cpio"
 
 phase "pictures" run-pictures
-# The same frames by the same program, with no framebuffer involved.
-logged "ffmpeg to a file" ffmpeg -nostdin -hide_banner -loglevel error -f lavfi \
-	-i "testsrc=size=${CLIENT_WIDTH}x$CLIENT_HEIGHT:rate=10" -frames:v "$FRAMES" -pix_fmt rgb24 \
-	-f image2 -update 1 "$RESULTS/reference.ppm"
+logged "ffmpeg to a file" draw_reference "$RESULTS/reference.ppm" "$CLIENT_WIDTH" "$CLIENT_HEIGHT" "$FRAMES"
 good clients
 if [ "$hyperv" ]; then
 	good hyperv

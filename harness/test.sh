@@ -2,12 +2,14 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # make test: the KUnit suites and the selftests on a plain and on a debug kernel,
-# one image per configuration for both; CONFIGS="debug" makes it one of the two.
+# one image per configuration for both, and pictures on display hardware with the
+# debug kernel, which has the drivers; CONFIGS="debug" makes it one of the two.
 # On another machine than x86_64: the KUnit suites, on each of its CPU models
 # (harness/arches). The last line sums up what really ran.
 
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
+JUDGE=$ROOT/harness/judge.py
 RESULTS=$BOUT/results/test
 [ "$ARCH" = x86_64 ] || RESULTS=$RESULTS-$ARCH
 passed=0 failed=0 skipped=0 bad=0 table=()
@@ -26,13 +28,13 @@ suites()
 		sed -n '/^static struct kunit_suite/,/^};/ s/^\t\.name = "\(.*\)",$/\1/p' {} +
 }
 
-# count KIND DIR [SUITE...]: judges a run, adds to the sums, and sets $counts,
-# $splats and $verdict for the table. A bad run in which no test failed, such
-# as one with a splat after the last test, counts as one failure.
+# count COMMAND...: judges a run by that command, adds to the sums, and sets
+# $counts, $splats and $verdict for the table. A bad run in which no test failed,
+# such as one with a splat after the last test, counts as one failure.
 count()
 {
 	local line p f s
-	line=$("$ROOT/harness/judge.py" "$@") || [ $? -eq 1 ] || die "judge.py failed; see above"
+	line=$("$@") || [ $? -eq 1 ] || die "${1#"$ROOT"/} failed; see above"
 	IFS=' =' read -r _ p _ f _ s _ splats _ verdict <<<"$line"
 	counts="$p/$f/$s"
 	if [ "$verdict" != good ]; then
@@ -44,23 +46,32 @@ count()
 
 test_config()
 {
-	local config=$1 image kunit_counts kunit_splats kunit_verdict
+	local config=$1 image row all_splats all_verdicts
 	"$ROOT/harness/build.sh" patched "$config" >/dev/null
 	image=$(image_of patched "$config")
 
 	phase "KUnit, $config kernel" "test-$config-kunit"
 	logged "KUnit, $config kernel" "$ROOT/harness/kunit.sh" "$RESULTS/$config-kunit" "$(limit "$config")" patched "$config"
 	phase_end
-	count kunit "$RESULTS/$config-kunit" "${wanted[@]}"
-	kunit_counts=$counts kunit_splats=$splats kunit_verdict=$verdict
+	count "$JUDGE" kunit "$RESULTS/$config-kunit" "${wanted[@]}"
+	row=$(printf '%-16s' "$counts") all_splats=$splats all_verdicts=$verdict
 	phase "selftests, $config kernel" "test-$config-selftest"
 	logged "selftests, $config kernel" "$ROOT/harness/boot.sh" "$RESULTS/$config-selftest" "$(limit "$config")" \
 		"$image" "$initramfs" harness.job=tests
 	phase_end
-	count guest "$RESULTS/$config-selftest"
-	[ "$kunit_verdict" = good ] || verdict=bad
-	table+=("$(printf '%-16s %-16s %-16s %-7d %s' "$(kernel_version "$BOUT/patched") $config" \
-		"$kunit_counts" "$counts" $((kunit_splats + splats)) "$verdict")")
+	count "$JUDGE" guest "$RESULTS/$config-selftest"
+	row+=$(printf ' %-16s' "$counts") all_splats=$((all_splats + splats)) all_verdicts+=$verdict
+	if [ "$config" = debug ]; then
+		count "$ROOT/harness/display.sh" "$RESULTS/$config-display" "$(limit "$config")" "$config"
+		all_splats=$((all_splats + splats)) all_verdicts+=$verdict
+	else
+		counts=-
+	fi
+	case $all_verdicts in
+	*bad*) verdict=bad ;;
+	esac
+	table+=("$(printf '%-16s %s %-10s %-7d %s' "$(kernel_version "$BOUT/patched") $config" \
+		"$row" "$counts" "$all_splats" "$verdict")")
 }
 
 # test_cpu [CPU]: the KUnit suites on a machine other than x86_64
@@ -70,9 +81,9 @@ test_cpu()
 	phase "KUnit, $ARCH, CPU $name" "test-$ARCH-$name"
 	logged "KUnit, $ARCH, CPU $name" "$ROOT/harness/kunit.sh" "$RESULTS/$name" 1200 patched plain "" "$cpu"
 	phase_end
-	count kunit "$RESULTS/$name" "${wanted[@]}"
-	table+=("$(printf '%-16s %-16s %-16s %-7d %s' "$(kernel_version "$BOUT/patched") $ARCH" \
-		"$counts" "CPU $name" "$splats" "$verdict")")
+	count "$JUDGE" kunit "$RESULTS/$name" "${wanted[@]}"
+	table+=("$(printf '%-16s %-16s %-16s %-10s %-7d %s' "$(kernel_version "$BOUT/patched") $ARCH" \
+		"$counts" "CPU $name" - "$splats" "$verdict")")
 }
 
 read -ra configs <<<"${CONFIGS:-plain debug}"
@@ -83,20 +94,22 @@ for config in "${configs[@]}"; do
 	esac
 done
 
+if [ "$ARCH" = x86_64 ]; then
+	"$ROOT/harness/deps.sh" fetch build qemu clients
+else
+	"$ROOT/harness/deps.sh" fetch build "$ARCH"
+fi
+"$ROOT/harness/tree.sh" patched
 mapfile -t wanted < <(suites)
 [ ${#wanted[@]} -gt 0 ] || die "found no KUnit suite in lib/tests/*_kunit.c; restore them"
 
 if [ "$ARCH" = x86_64 ]; then
-	"$ROOT/harness/deps.sh" fetch build qemu
-	"$ROOT/harness/tree.sh" patched
 	initramfs=$("$ROOT/harness/initramfs.sh" patched)
 	rm -rf "$RESULTS"
 	for config in "${configs[@]}"; do
 		test_config "$config"
 	done
 else
-	"$ROOT/harness/deps.sh" fetch build "$ARCH"
-	"$ROOT/harness/tree.sh" patched
 	"$ROOT/harness/build.sh" patched plain >/dev/null
 	rm -rf "$RESULTS"
 	read -ra cpus <<<"$(arch_get cpus)"
@@ -107,7 +120,7 @@ else
 fi
 
 echo
-printf '%-16s %-16s %-16s %-7s %s\n' 'kernel' 'KUnit p/f/s' 'selftests p/f/s' splats verdict
+printf '%-16s %-16s %-16s %-10s %-7s %s\n' 'kernel' 'KUnit p/f/s' 'selftests p/f/s' display splats verdict
 printf '%s\n' "${table[@]}"
 echo "p/f/s: passed/failed/skipped; logs: ${RESULTS#"$ROOT"/}/*/console.log"
 echo "whole run: $(fmt_time $SECONDS)"

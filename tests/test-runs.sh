@@ -41,6 +41,7 @@ fake_steps()
 	done
 	run_leaves boot "cp -r $TESTS/logs/good-guest/. \$1"
 	run_leaves kunit "cp -r $TESTS/logs/good-kunit/. \$1"
+	run_leaves display 'echo passed=6 failed=0 skipped=0 splats=0 verdict=good'
 }
 
 # run_leaves STEP COMMANDS: boot.sh or kunit.sh, $1 being the run's directory
@@ -114,8 +115,8 @@ test_make_test_adds_up_what_ran()
 {
 	fake_steps
 	run_test || fail "$(cat out err)"
-	[ "$(tail -n 1 out)" = '14 passed, 0 failed, 0 skipped' ] || fail "$(cat out)"
-	grep -Eq '^6\.12\.5 plain +5/0/0 +2/0/0 +0 +good$' out || fail "$(cat out)"
+	[ "$(tail -n 1 out)" = '20 passed, 0 failed, 0 skipped' ] || fail "$(cat out)"
+	grep -Eq '^6\.12\.5 plain +5/0/0 +2/0/0 +- +0 +good$' out || fail "$(cat out)"
 	[ "$(wc -l <out)" -le 10 ] || fail "more than ten lines"
 }
 
@@ -125,7 +126,7 @@ test_make_test_with_a_failing_test()
 	run_leaves boot "sed 's/^ok 2 /not ok 2 /; s/^exit fb_defio 0/exit fb_defio 1/' $TESTS/logs/good-guest/verdict >\$1/verdict
 		cp $TESTS/logs/good-guest/{console.log,status} \$1"
 	! run_test || fail "passed"
-	[ "$(tail -n 1 out)" = '12 passed, 2 failed, 0 skipped' ] || fail "$(cat out)"
+	[ "$(tail -n 1 out)" = '18 passed, 2 failed, 0 skipped' ] || fail "$(cat out)"
 }
 
 test_make_test_with_a_splat_only()
@@ -133,8 +134,17 @@ test_make_test_with_a_splat_only()
 	fake_steps
 	run_leaves kunit "cp -r $TESTS/logs/good-kunit/. \$1; sed 1d $TESTS/logs/splats/bad-page.log >>\$1/console.log"
 	! run_test || fail "passed"
-	[ "$(tail -n 1 out)" = '14 passed, 2 failed, 0 skipped' ] || fail "$(cat out)"
-	grep -Eq '^6\.12\.5 debug +5/0/0 +2/0/0 +1 +bad$' out || fail "$(cat out)"
+	[ "$(tail -n 1 out)" = '20 passed, 2 failed, 0 skipped' ] || fail "$(cat out)"
+	grep -Eq '^6\.12\.5 debug +5/0/0 +2/0/0 +6/0/0 +1 +bad$' out || fail "$(cat out)"
+}
+
+test_make_test_with_a_wrong_picture()
+{
+	fake_steps
+	run_leaves display 'echo passed=5 failed=1 skipped=0 splats=0 verdict=bad; exit 1'
+	! run_test || fail "passed"
+	[ "$(tail -n 1 out)" = '19 passed, 1 failed, 0 skipped' ] || fail "$(cat out)"
+	grep -Eq '^6\.12\.5 debug +5/0/0 +2/0/0 +5/1/0 +0 +bad$' out || fail "$(cat out)"
 }
 
 test_make_test_without_runs()
@@ -143,7 +153,7 @@ test_make_test_without_runs()
 	run_leaves boot :
 	run_leaves kunit :
 	! run_test || fail "passed"
-	[ "$(tail -n 1 out)" = '0 passed, 4 failed, 0 skipped' ] || fail "$(cat out)"
+	[ "$(tail -n 1 out)" = '6 passed, 4 failed, 0 skipped' ] || fail "$(cat out)"
 }
 
 test_make_test_without_suites()
@@ -158,15 +168,15 @@ test_targets_add_up_and_fail()
 	fake_steps
 	run_leaves check 'echo 3 passed, 0 failed, 1 skipped'
 	"$R/harness/targets.sh" test check >out 2>&1 || fail "$(cat out)"
-	[ "$(tail -n 1 out)" = '17 passed, 0 failed, 1 skipped' ] || fail "$(cat out)"
+	[ "$(tail -n 1 out)" = '23 passed, 0 failed, 1 skipped' ] || fail "$(cat out)"
 	run_leaves check 'echo 3 passed, 1 failed, 0 skipped; exit 1'
 	! "$R/harness/targets.sh" test check >out 2>&1 || fail "a failing check passed"
-	[ "$(tail -n 1 out)" = '17 passed, 1 failed, 0 skipped' ] || fail "$(cat out)"
+	[ "$(tail -n 1 out)" = '23 passed, 1 failed, 0 skipped' ] || fail "$(cat out)"
 	run_leaves check 'exit 2'
 	! "$R/harness/targets.sh" test check >out 2>&1 || fail "a check that got nowhere passed"
 	run_leaves check 'echo all is well'
 	! "$R/harness/targets.sh" test check >out 2>&1 || fail "a check without a sum passed"
-	[ "$(tail -n 1 out)" = '14 passed, 1 failed, 0 skipped' ] || fail "$(cat out)"
+	[ "$(tail -n 1 out)" = '20 passed, 1 failed, 0 skipped' ] || fail "$(cat out)"
 }
 
 picture() { "$TESTS/../harness/picture.py" "$@"; }

@@ -34,6 +34,7 @@
 #include <linux/pseudo_fs.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
+#include <linux/vt_kern.h>
 
 #include <asm/mshyperv.h>
 
@@ -825,22 +826,27 @@ static void hvfb_test_suite_exit(struct kunit_suite *suite)
 /* Closes now. fput() of a kernel thread would do so some time later. */
 KUNIT_DEFINE_ACTION_WRAPPER(hvfb_test_fput, __fput_sync, struct file *);
 
-static struct file *hvfb_test_open(struct kunit *test, int node)
+static struct file *hvfb_test_open_dev(struct kunit *test, dev_t dev)
 {
 	struct path path = { .mnt = hvfb_test_mnt };
 	struct inode *inode = alloc_anon_inode(hvfb_test_mnt->mnt_sb);
 	struct file *file;
 
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, inode);
-	init_special_inode(inode, S_IFCHR | 0600, MKDEV(FB_MAJOR, node));
+	init_special_inode(inode, S_IFCHR | 0600, dev);
 	path.dentry = d_obtain_alias(inode); /* takes the inode, on errors, too */
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, path.dentry);
-	file = dentry_open(&path, O_RDWR, current_cred());
+	file = dentry_open(&path, O_RDWR | O_NOCTTY, current_cred());
 	dput(path.dentry);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, file);
 	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, hvfb_test_fput, file), 0);
 
 	return file;
+}
+
+static struct file *hvfb_test_open(struct kunit *test, int node)
+{
+	return hvfb_test_open_dev(test, MKDEV(FB_MAJOR, node));
 }
 
 static void hvfb_test_close(struct kunit *test, struct file *file)
@@ -1350,6 +1356,19 @@ static void test_write(struct kunit *test)
 	hvfb_test_expect_shown(test, ctx);
 }
 
+KUNIT_DEFINE_ACTION_WRAPPER(hvfb_test_stop, kthread_stop, struct task_struct *);
+
+/* A thread that ends with the test at the latest; @data has to outlive it. */
+static struct task_struct *hvfb_test_run(struct kunit *test, int (*function)(void *), void *data)
+{
+	struct task_struct *thread = kthread_run(function, data, "hvfb_test");
+
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, thread);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, hvfb_test_stop, thread), 0);
+
+	return thread;
+}
+
 struct hvfb_test_console {
 	struct hvfb_test *ctx;
 	unsigned int calls;
@@ -1385,22 +1404,23 @@ static int hvfb_test_console_thread(void *data)
 static void test_console(struct kunit *test)
 {
 	struct hvfb_test *ctx = hvfb_test_setup_param(test);
-	struct hvfb_test_console console = { .ctx = ctx };
+	struct hvfb_test_console *console = kunit_kzalloc(test, sizeof(*console), GFP_KERNEL);
 	unsigned long npages = hvfb_test_npages(ctx), addr = hvfb_test_map(test, ctx);
 	unsigned long last = (hvfb_test_visible(ctx) - 1) >> PAGE_SHIFT;
 	struct task_struct *thread;
 	unsigned int i;
 
-	thread = kthread_run(hvfb_test_console_thread, &console, "hvfb_console");
-	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, thread);
+	KUNIT_ASSERT_NOT_NULL(test, console);
+	console->ctx = ctx;
+	thread = hvfb_test_run(test, hvfb_test_console_thread, console);
 	for (i = 0; i < 20; i++) {
 		/* The console does not draw in the lower third. */
 		hvfb_test_draw(test, ctx, addr, last * 2 / 3 + 1, last, i);
 		hvfb_test_flush(test, ctx);
 		hvfb_test_expect_drawn(test, ctx, last * 2 / 3 + 1, last, i);
 	}
-	hvfb_test_wait(test, READ_ONCE(console.calls) > 100);
-	kthread_stop(thread);
+	hvfb_test_wait(test, READ_ONCE(console->calls) > 100);
+	kunit_release_action(test, hvfb_test_stop, thread);
 
 	hvfb_test_flush(test, ctx);
 	hvfb_test_flush_drawing(ctx);
@@ -1561,6 +1581,103 @@ static void hvfb_test_expect_gone(struct kunit *test, struct hvfb_test *ctx, boo
 	KUNIT_EXPECT_EQ(test, vfs_fsync(file, 0), 0);
 	hvfb_test_unmap(test, ctx, addr, npages);
 }
+
+#if IS_ENABLED(CONFIG_FRAMEBUFFER_CONSOLE)
+struct hvfb_test_text {
+	struct file *tty;
+	unsigned int lines;
+};
+
+/* Writes lines of text to the terminal, faster than anybody reads. */
+static int hvfb_test_text_thread(void *data)
+{
+	struct hvfb_test_text *text = data;
+	char line[64];
+	loff_t pos = 0;
+	int len;
+
+	while (!kthread_should_stop()) {
+		len = scnprintf(line, sizeof(line), "line %u of the console\n", text->lines);
+		if (kernel_write(text->tty, line, len, &pos) != len)
+			break;
+		WRITE_ONCE(text->lines, text->lines + 1);
+	}
+	/* Is stopped by the test. */
+	while (!kthread_should_stop())
+		usleep_range(500, 1000);
+
+	return 0;
+}
+
+/* Puts the first virtual terminal on the framebuffer, as con2fbmap does. */
+static void hvfb_test_take_console(struct kunit *test, struct hvfb_test *ctx)
+{
+	struct fb_con2fbmap map = { .console = 1, .framebuffer = ctx->info->node };
+	void __user *user = (void __user *)kunit_vm_mmap(test, NULL, 0, PAGE_SIZE, PROT_RDWR,
+							 MAP_PRIVATE | MAP_ANONYMOUS, 0);
+
+	KUNIT_ASSERT_NOT_NULL(test, user);
+	KUNIT_ASSERT_EQ(test, copy_to_user(user, &map, sizeof(map)), 0);
+	KUNIT_ASSERT_EQ(test, ctx->file->f_op->unlocked_ioctl(ctx->file, FBIOPUT_CON2FBMAP,
+							      (unsigned long)user), 0);
+}
+
+/*
+ * The framebuffer console writes and scrolls text, and a program draws in the
+ * rows below it, which belong to nobody else. Then the device goes.
+ */
+static void test_fbcon(struct kunit *test)
+{
+	struct hvfb_test *ctx = hvfb_test_setup_param(test);
+	unsigned long npages = hvfb_test_npages(ctx), addr = hvfb_test_map(test, ctx);
+	unsigned long last = (hvfb_test_visible(ctx) - 1) >> PAGE_SHIFT, first, end_of_text;
+	/* No cursor: that would go on blinking. */
+	static const char start[] = "\033[?25l\033[2J";
+	struct hvfb_test_text *text = kunit_kzalloc(test, sizeof(*text), GFP_KERNEL);
+	struct task_struct *thread;
+	struct vc_data *vc;
+	unsigned int i;
+	loff_t pos = 0;
+
+	KUNIT_ASSERT_NOT_NULL(test, text);
+	hvfb_test_take_console(test, ctx);
+	text->tty = hvfb_test_open_dev(test, MKDEV(TTY_MAJOR, 1));
+	KUNIT_ASSERT_EQ(test, kernel_write(text->tty, start, strlen(start), &pos), strlen(start));
+	console_lock();
+	vc = vc_cons[0].d;
+	end_of_text = vc->vc_rows * vc->vc_font.height * ctx->info->fix.line_length;
+	console_unlock();
+	first = PFN_UP(end_of_text);
+	KUNIT_ASSERT_GT(test, end_of_text, 0);
+	KUNIT_ASSERT_LT(test, first, last);
+
+	thread = hvfb_test_run(test, hvfb_test_text_thread, text);
+	for (i = 0; i < 20; i++) {
+		hvfb_test_draw(test, ctx, addr, first, last, i);
+		hvfb_test_flush(test, ctx);
+		hvfb_test_expect_drawn(test, ctx, first, last, i);
+	}
+	/* A screen full, and on. */
+	hvfb_test_wait(test, READ_ONCE(text->lines) > 2 * vc->vc_rows);
+	kunit_release_action(test, hvfb_test_stop, thread);
+
+	hvfb_test_flush(test, ctx);
+	hvfb_test_flush_drawing(ctx);
+	hvfb_test_expect_drawn(test, ctx, first, last, i - 1);
+	KUNIT_EXPECT_PTR_NE(test, memchr_inv(ctx->info->screen_buffer, 0, end_of_text), NULL);
+	hvfb_test_expect_shown(test, ctx);
+
+	thread = hvfb_test_run(test, hvfb_test_text_thread, text);
+	hvfb_test_draw(test, ctx, addr, first, last, i);
+	i = READ_ONCE(text->lines);
+	hvfb_test_wait(test, READ_ONCE(text->lines) > i);
+	hvfb_test_unbind(ctx->host);
+	i = READ_ONCE(text->lines);
+	hvfb_test_wait(test, READ_ONCE(text->lines) > i);
+	kunit_release_action(test, hvfb_test_stop, thread);
+	hvfb_test_expect_gone(test, ctx, ctx->mmio, ctx->file, addr, npages);
+}
+#endif
 
 /*
  * Unbind while mapped and open, rebind at another size, close the old file. What
@@ -2125,6 +2242,9 @@ static struct kunit_case hvfb_test_cases[] = {
 	KUNIT_CASE_PARAM(test_nothing_to_show, hvfb_test_all_gen_params),
 	KUNIT_CASE_PARAM(test_write, hvfb_test_all_gen_params),
 	KUNIT_CASE_PARAM(test_console, hvfb_test_all_gen_params),
+#if IS_ENABLED(CONFIG_FRAMEBUFFER_CONSOLE)
+	KUNIT_CASE_PARAM(test_fbcon, hvfb_test_all_gen_params),
+#endif
 	KUNIT_CASE_PARAM(test_feature_change, hvfb_test_all_gen_params),
 	KUNIT_CASE_PARAM(test_smaller_mode, hvfb_test_all_gen_params),
 	KUNIT_CASE_PARAM(test_again_and_again, hvfb_test_contiguous_gen_params),

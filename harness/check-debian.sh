@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# With Debian's own amd64 configuration, every driver of drivers/video/fbdev/, DRM's
+# fbdev emulation, the touched files of mm/ and the tests compile, and the compiler
+# says nothing about them that it does not say without the series.
+
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+. "$ROOT/harness/trees.sh"
+. "$ROOT/harness/kbuild.sh"
+
+check_tree
+"$ROOT/harness/fetch.sh" --config
+phase "check-debian" check-debian
+OBJ=$CHECK/obj-debian
+WORK=
+tmp_dir WORK
+SCOPE=(drivers/video/fbdev lib/tests mm drivers/gpu/drm)
+
+# messages COMMIT: what the compiler says there; $WORK/COMMIT.objects: what it made
+messages()
+{
+	local targets=(drivers/video/fbdev/ mm/memory.o mm/rmap.o) path from
+	tree_at "$1"
+	[ ! -d "$TREE/lib/tests" ] || targets+=(lib/tests/)
+	for path in "$TREE"/drivers/gpu/drm/*fbdev*.c; do
+		path=${path#"$TREE"/}
+		targets+=("${path%.c}.o")
+	done
+	mkdir -p "$OBJ"
+	cat "$BOUT/debian.config" "$ROOT/harness/check/debian.config" >"$OBJ/.config"
+	logged "configuration ($1)" kmake "$TREE" "$OBJ" olddefconfig || die "the kernel cannot be configured; see the log"
+	# An object that is up to date would be silent.
+	for path in "${SCOPE[@]}"; do
+		[ ! -d "$OBJ/$path" ] || find "$OBJ/$path" -name '*.o' -delete
+	done
+	from=$(wc -l <"$LOG")
+	logged "${targets[*]} ($1)" kmake "$TREE" "$OBJ" "${targets[@]}" || die "these do not compile; see the log"
+	tail -n "+$((from + 1))" "$LOG" | compiler_messages >"$WORK/$1"
+	(cd "$OBJ" && find "${SCOPE[@]}" -name '*.o' 2>>"$LOG") | sort >"$WORK/$1.objects"
+}
+
+messages base
+messages end
+# What the base compiled, the series has to compile, too, and the tests with it.
+missing=$(comm -23 "$WORK/base.objects" "$WORK/end.objects")
+for path in lib/tests/fb_defio_mock.o lib/tests/fb_defio_kunit.o lib/tests/pfnmap_kunit.o; do
+	grep -qxF "$path" "$WORK/end.objects" || missing+=" $path"
+done
+[ -z "$missing" ] || die "not compiled: $missing; correct harness/check/debian.config"
+no_new_messages "$WORK/base" "$WORK/end"
+say "   $(wc -l <"$WORK/end.objects") objects"
