@@ -125,7 +125,7 @@ END
 	)
 	printf '++ new messages\n%s\n' "$new" >>"$LOG"
 	if [ -n "$new" ]; then
-		sed 's/^/   | /' <<<"$new" | head -n 20 >&2
+		printf '%s\n' "$new" | sed 's/^/   | /' | head -n 20 >&2
 		die "$(wc -l <<<"$new") new messages; see the log"
 	fi
 	say "   $(wc -l <"$2") messages, $(wc -l <"$1") without the series, none new"
