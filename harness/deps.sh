@@ -46,6 +46,7 @@ check   coccinelle               the semantic patch
 check   shellcheck               check-shell
 check   python3-sphinx           check-docs
 check   gcc-riscv64-linux-gnu    a kernel without an MMU, check-links
+check   gcc-sh4-linux-gnu        check-superh
 '
 
 GROUPS_KNOWN=$(awk 'NF { print $1 }' <<<"$TABLE" | sort -u | tr '\n' ' ')
