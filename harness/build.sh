@@ -3,9 +3,9 @@
 #
 # build.sh TREE CONFIG: one kernel image from $BOUT/TREE (patched, unpatched,
 # mutant, ...) with config/base.config, config/CONFIG.config, and what only this
-# base has (config/CONFIG-BASE.config), or with config/other.config and
-# config/ARCH.config; by the kernel's own kunit.py, which refuses a configuration
-# that lacks an option asked for.
+# base has (config/CONFIG-BASE.config), or with config/other.config and what
+# this machine has (config/ARCH.config, config/ARCH-BASE.config); by the kernel's
+# own kunit.py, which refuses a configuration that lacks an option asked for.
 # Prints the build directory on stdout.
 
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -34,6 +34,7 @@ if [ "$ARCH" = x86_64 ]; then
 	done
 else
 	fragments=("$ROOT/harness/config/other.config" "$ROOT/harness/config/$ARCH.config")
+	[ ! -f "$ROOT/harness/config/$ARCH-$BASE.config" ] || fragments+=("$ROOT/harness/config/$ARCH-$BASE.config")
 fi
 # The others call what the series adds, so an unpatched kernel cannot have them.
 case $tree in

@@ -35,7 +35,7 @@ messages()
 		[ ! -d "$OBJ/$path" ] || find "$OBJ/$path" -name '*.o' -delete
 	done
 	from=$(wc -l <"$LOG")
-	logged "${targets[*]} ($1)" kmake "$TREE" "$OBJ" "${targets[@]}" || die "these do not compile; see the log"
+	logged "objects ($1)" kmake "$TREE" "$OBJ" "${targets[@]}" || die "these do not compile; see the log"
 	tail -n "+$((from + 1))" "$LOG" | compiler_messages >"$WORK/$1"
 	(cd "$OBJ" && find "${SCOPE[@]}" -name '*.o' 2>>"$LOG") | sort >"$WORK/$1.objects"
 }
