@@ -412,8 +412,6 @@ static int hvfb_test_vmbus_open(struct vmbus_channel *channel, u32 send_size, u3
 
 	if (!channel->max_pkt_size)
 		channel->max_pkt_size = VMBUS_DEFAULT_MAX_PKT_SIZE;
-	channel->onchannel_callback = callback;
-	channel->channel_callback_context = context;
 	send_pages = channel->ringbuffer_send_offset;
 	ret = hv_ringbuffer_init(&channel->outbound, channel->ringbuffer_page, send_pages, 0);
 	if (!ret)
@@ -426,6 +424,9 @@ static int hvfb_test_vmbus_open(struct vmbus_channel *channel, u32 send_size, u3
 		return ret;
 	}
 	channel->outbound.ring_buffer->interrupt_mask = 1;
+	channel->channel_callback_context = context;
+	/* A tasklet that was scheduled before the last close may still come. */
+	smp_store_release(&channel->onchannel_callback, callback);
 	channel->state = CHANNEL_OPENED_STATE;
 
 	mutex_lock(&host->lock);
