@@ -40,6 +40,8 @@ export BASE ARCH KDIR V JOBS ROOT OUT
 # shellcheck disable=SC2016,SC2034 # the kernel's syntax; for boot.sh and kunit.sh
 case $ARCH in
 x86_64) TEST_ARGS='cma=64M memmap=32M$0x30000000 hyperv_fb.kunit_mmio=0x30000000 fbcon=map:9' ;;
+# No memmap= there; Linux leaves the last 64 MiB alone.
+arm64) TEST_ARGS='cma=64M mem=960M hyperv_fb.kunit_mmio=0x7c000000' ;;
 *) TEST_ARGS='cma=64M' ;;
 esac
 

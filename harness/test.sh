@@ -19,11 +19,13 @@ limit() { if [ "$1" = debug ]; then echo 1200; else echo 400; fi; }
 
 # A suite that the image lacks would be missed by nobody: each one in the
 # sources has to be in the results. That of a driver is where the base has it,
-# and runs on x86_64 only.
+# and runs where Hyper-V does.
 suites()
 {
 	local from=("$ROOT/lib/tests")
-	[ "$ARCH" != x86_64 ] || from+=("$BOUT/patched/drivers/video/fbdev")
+	case $ARCH in
+	x86_64 | arm64) from+=("$BOUT/patched/drivers/video/fbdev") ;;
+	esac
 	find "${from[@]}" -maxdepth 1 -name '*_kunit.c' -exec \
 		sed -n '/^static struct kunit_suite/,/^};/ s/^\t\.name = "\(.*\)",$/\1/p' {} +
 }

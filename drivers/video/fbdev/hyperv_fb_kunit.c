@@ -1181,7 +1181,7 @@ static void test_version(struct kunit *test)
 						     .refuse_win8 = v->refuse_win8);
 	struct fb_info *info;
 
-	KUNIT_EXPECT_EQ(test, hvfb_test_bind(host), v->ret);
+	KUNIT_ASSERT_EQ(test, hvfb_test_bind(host), v->ret);
 	KUNIT_EXPECT_EQ(test, hvfb_test_bound(host), !v->ret);
 	KUNIT_EXPECT_EQ(test, host->nversions, v->versions[1] ? 2 : 1);
 	KUNIT_EXPECT_EQ(test, host->versions[0], v->versions[0]);
