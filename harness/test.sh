@@ -55,7 +55,7 @@ test_config()
 	phase "KUnit, $config kernel" "test-$config-kunit"
 	logged "KUnit, $config kernel" "$ROOT/harness/kunit.sh" "$RESULTS/$config-kunit" "$(limit "$config")" patched "$config"
 	phase_end
-	count "$JUDGE" kunit "$RESULTS/$config-kunit" "${wanted[@]}"
+	count "$JUDGE" "$(arch_get judge)" "$RESULTS/$config-kunit" "${wanted[@]}"
 	row=$(printf '%-16s' "$counts") all_splats=$splats all_verdicts=$verdict
 	phase "selftests, $config kernel" "test-$config-selftest"
 	logged "selftests, $config kernel" "$ROOT/harness/boot.sh" "$RESULTS/$config-selftest" "$(limit "$config")" \
@@ -83,7 +83,7 @@ test_cpu()
 	phase "KUnit, $ARCH, CPU $name" "test-$ARCH-$name"
 	logged "KUnit, $ARCH, CPU $name" "$ROOT/harness/kunit.sh" "$RESULTS/$name" 1200 patched plain "" "$cpu"
 	phase_end
-	count "$JUDGE" kunit "$RESULTS/$name" "${wanted[@]}"
+	count "$JUDGE" "$(arch_get judge)" "$RESULTS/$name" "${wanted[@]}"
 	table+=("$(printf '%-16s %-16s %-16s %-10s %-7d %s' "$(kernel_version "$BOUT/patched") $ARCH" \
 		"$counts" "CPU $name" - "$splats" "$verdict")")
 }

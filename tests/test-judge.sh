@@ -13,11 +13,11 @@ judge() { "$TESTS/../harness/judge.py" "$@"; }
 guest() { cp -r "$TESTS/logs/good-guest" run; }
 kunit() { cp -r "$TESTS/logs/good-kunit" run; }
 
-# bad KIND REASON: the run in ./run is bad for that reason
+# bad KIND REASON [SUITE...]: the run in ./run is bad for that reason
 bad()
 {
 	local rc=0
-	judge "$1" run >out 2>err || rc=$?
+	judge "$1" run "${@:3}" >out 2>err || rc=$?
 	cat out err
 	[ "$rc" -eq 1 ] || fail "exit code $rc"
 	grep -q 'verdict=bad$' out || fail "not called bad on stdout"
@@ -341,6 +341,18 @@ test_wrong_calls()
 	refuses one-line '^usage: ' judge
 	refuses one-line '^usage: ' judge guest no-such-directory
 	refuses one-line '^usage: ' judge nonsense .
+}
+
+test_console_without_last_words()
+{
+	kunit
+	grep -v 'reboot: ' run/console.log >shorter
+	mv shorter run/console.log
+	bad kunit 'did not shut down'
+	[ "$(judge kunit-cut run)" = 'passed=5 failed=0 skipped=0 splats=0 verdict=good' ] || fail "a cut console is bad"
+	bad kunit-cut 'another_suite did not run' another_suite
+	printf '%s\n' 'BUG: Bad page state in process x' >>run/console.log
+	bad kunit-cut '1 kernel splat'
 }
 
 tap_run
