@@ -42,6 +42,8 @@ case $ARCH in
 x86_64) TEST_ARGS='cma=64M memmap=32M$0x30000000 hyperv_fb.kunit_mmio=0x30000000 fbcon=map:9' ;;
 # No memmap= there; Linux leaves the last 64 MiB alone.
 arm64) TEST_ARGS='cma=64M mem=960M hyperv_fb.kunit_mmio=0x7c000000' ;;
+# Below high memory, of which dma_alloc_pages() makes no use.
+arm) TEST_ARGS='cma=64M@1G-1536M' ;;
 *) TEST_ARGS='cma=64M' ;;
 esac
 
