@@ -16,13 +16,18 @@ OBJ=$CHECK/obj-debian
 WORK=
 tmp_dir WORK
 SCOPE=(drivers/video/fbdev lib/tests mm drivers/gpu/drm)
+TESTS=(lib/tests/fb_defio_mock.o lib/tests/fb_defio_kunit.o lib/tests/pfnmap_kunit.o lib/tests/ssd1307_i2c_mock.o)
 
 # messages COMMIT: what the compiler says there; $WORK/COMMIT.objects: what it made
 messages()
 {
 	local targets=(drivers/video/fbdev/ mm/memory.o mm/rmap.o) path from
 	tree_at "$1"
-	[ ! -d "$TREE/lib/tests" ] || targets+=(lib/tests/)
+	# Without a makefile of its own, the directory is no target (6.12).
+	[ ! -f "$TREE/lib/tests/Makefile" ] || targets+=(lib/tests/)
+	for path in "${TESTS[@]}"; do
+		[ ! -f "$TREE/${path%.o}.c" ] || targets+=("$path")
+	done
 	for path in "$TREE"/drivers/gpu/drm/*fbdev*.c; do
 		path=${path#"$TREE"/}
 		targets+=("${path%.c}.o")
@@ -37,14 +42,16 @@ messages()
 	from=$(wc -l <"$LOG")
 	logged "objects ($1)" kmake "$TREE" "$OBJ" "${targets[@]}" || die "these do not compile; see the log"
 	tail -n "+$((from + 1))" "$LOG" | compiler_messages >"$WORK/$1"
-	(cd "$OBJ" && find "${SCOPE[@]}" -name '*.o' 2>>"$LOG") | sort >"$WORK/$1.objects"
+	for path in "${SCOPE[@]}"; do
+		[ ! -d "$OBJ/$path" ] || (cd "$OBJ" && find "$path" -name '*.o')
+	done | sort >"$WORK/$1.objects"
 }
 
 messages base
 messages end
 # What the base compiled, the series has to compile, too, and the tests with it.
 missing=$(comm -23 "$WORK/base.objects" "$WORK/end.objects")
-for path in lib/tests/fb_defio_mock.o lib/tests/fb_defio_kunit.o lib/tests/pfnmap_kunit.o; do
+for path in "${TESTS[@]}"; do
 	grep -qxF "$path" "$WORK/end.objects" || missing+=" $path"
 done
 [ -z "$missing" ] || die "not compiled: $missing; correct harness/check/debian.config"
