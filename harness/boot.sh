@@ -5,7 +5,6 @@
 # Leaves in DIR: console.log (the kernel), verdict (what the guest sent over its
 # own virtio-serial port), files.tar (files that the guest handed out), status
 # (QEMU's exit code, 124 after SECONDS) and qemu.sh (the command, to repeat it).
-# MEMORY: of the guest, in MiB; 1024, if not set.
 # The guest can give commands to QEMU's monitor; files that these name are in DIR.
 # It judges nothing, harness/judge.py does; so it fails only when QEMU cannot run.
 
@@ -32,7 +31,7 @@ dir=$(cd "$dir" && pwd -P)
 # seconds to interpret, once for each device; that of q35 is a table.
 # shellcheck disable=SC2054 # QEMU's options have commas
 command=(
-	"$qemu" -machine q35 -accel tcg -smp 2 -m "${MEMORY:-1024}" -nodefaults -no-user-config -display none
+	"$qemu" -machine q35 -accel tcg -smp 2 -m 1024 -nodefaults -no-user-config -display none
 	-bios qboot.rom -no-reboot
 	-kernel "$image" -initrd "$initramfs"
 	-append "console=ttyS0 panic=-1 oops=panic kunit.enable=0 $TEST_ARGS $*"

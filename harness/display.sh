@@ -20,10 +20,11 @@ adapters=(bochs=bochs-drmdrmfb virtio-gpu=virtio_gpudrmfb)
 initramfs=$("$ROOT/harness/initramfs.sh" patched)
 clients=$("$ROOT/harness/clients.sh")
 mkdir -p "$(dirname "$dir")"
-cat "$initramfs" "$clients" >"$dir.cpio"
+# ffmpeg and its libraries are in memory twice while they are unpacked, beside
+# KASAN's shadow, and the guest has 1 GiB.
+cat "$initramfs" "$clients" | gzip -1 >"$dir.cpio"
 phase "display hardware, $3 kernel" "test-$3-display"
-# ffmpeg and its libraries, twice while they are unpacked, beside KASAN's shadow.
-logged "display hardware, $3 kernel" env MEMORY=2048 "$ROOT/harness/boot.sh" "$dir" "$2" "$(image_of patched "$3")" "$dir.cpio" \
+logged "display hardware, $3 kernel" "$ROOT/harness/boot.sh" "$dir" "$2" "$(image_of patched "$3")" "$dir.cpio" \
 	harness.job=display "harness.args=\"$FRAMES ${adapters[*]}\""
 rm -f "$dir.cpio"
 logged "ffmpeg to a file" draw_reference "$dir/reference.ppm" "$WIDTH" "$HEIGHT" "$FRAMES"
