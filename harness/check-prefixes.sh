@@ -11,6 +11,7 @@
 check_tree
 phase "check-prefixes" check-prefixes
 OBJ=$CHECK/obj-prefixes
+commit=
 for commit in $(hgit -C "$SMALL" rev-list --reverse base..end); do
 	title=$(hgit -C "$SMALL" log -1 --format=%s "$commit")
 	tree_at "$commit"
@@ -25,4 +26,5 @@ for commit in $(hgit -C "$SMALL" rev-list --reverse base..end); do
 		die "after \"$title\" the touched objects do not build; see the log"
 	say "   ok: $title"
 done
+[ -n "$commit" ] || die "the series of $BASE is empty; restore patches/$BASE"
 need_objects "$OBJ" end

@@ -33,6 +33,11 @@ while IFS= read -r path; do
 done <"$WORK/staged"
 say "   $(wc -l <"$WORK/staged") files come back as they were"
 
+for path in "$ROOT"/patches/*/; do
+	[ -f "$ROOT/bases/$(basename "$path")" ] ||
+		die "patches/$(basename "$path") belongs to no base of bases/; remove it"
+done
+
 # A file that no series names would never reach a kernel.
 for base in "$ROOT"/bases/*; do
 	BASE=$(basename "$base") series --new-files

@@ -12,6 +12,10 @@ python=()
 while IFS= read -r path; do
 	[ -f "$ROOT/$path" ] || continue
 	first=$(head -c 80 "$ROOT/$path" | head -n 1 | tr -d '\0')
+	# A script that others source says so to shellcheck.
+	if head -n 5 "$ROOT/$path" | grep -aq '^# shellcheck shell='; then
+		first='#!/bin/sh'
+	fi
 	case $path:$first in
 	*.patch:*) ;;
 	*.py:* | *:'#!'*python*) python+=("$path") ;;

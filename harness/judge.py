@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0
 """Judges one run of a kernel, from what it left in its directory.
 
-    judge.py guest DIR                  selftests (TAP), booted by boot.sh
+    judge.py guest DIR [PROGRAM...]     selftests (TAP), booted by boot.sh; the programs
+                                        must be there, and with kmemleak as one of
+                                        them, its count of leaks
     judge.py plain DIR                  programs without TAP: exit code 0 is a pass
     judge.py kunit DIR [SUITE...]       KUnit, run by kunit.sh; the suites must be there
     judge.py kunit-cut DIR [SUITE...]   the same on a machine (s390x) whose console does
@@ -15,7 +17,8 @@
 
 DIR holds console.log (all that the kernel said) and status (QEMU's or kunit.py's
 exit code), and verdict (guest, plain) or results.json (kunit). Good is only what is
-proved good: each program reported an exit code, each planned test a result, the
+proved good: each program reported an exit code, each planned test a result, none
+was skipped (the harness chooses kernel and machine, so that none has to be), the
 verdict came whole and last, the kernel said that it shut down, and nowhere, not
 after the verdict either, is there a splat.
 
@@ -41,7 +44,7 @@ SPLAT = re.compile(r"""
     | INFO:\ (task\ |possible|trying\ to\ register|rcu|suspicious|inconsistent|lockdep)
     | detected\ stalls?\ on | self-detected\ stall | soft\ lockup | hard\ LOCKUP
     | page\ allocation\ failure | invoked\ oom-killer | Out\ of\ memory
-    | suspected\ memory\ leak | Object\ .*\ remaining\ in
+    | suspected\ memory\ leak | leak\ detector\ disabled | Object\ .*\ remaining\ in
     | stack\ overflow | stack-protector | Kernel\ panic | Call\ Trace:
     """, re.VERBOSE)
 # Where a new one begins, however close to the one before.
@@ -181,7 +184,7 @@ class TapProgram:
             run.wrong(f"{self.name}: exit code {status} although no test failed")
 
 
-def judge_verdict(run, text, new_program):
+def judge_verdict(run, text, new_program, wanted):
     if not text:
         run.wrong("no verdict: the guest sent nothing")
         return
@@ -194,11 +197,13 @@ def judge_verdict(run, text, new_program):
 
     program = None
     programs = 0
+    reported = set()
     for line in lines[1:]:
         start = re.fullmatch(r"program (\S+)", line)
         if start and not program:
             program = new_program(start.group(1))
             programs += 1
+            reported.add(program.name)
             continue
         if program:
             end = re.fullmatch(rf"exit {re.escape(program.name)} (\d+)", line)
@@ -209,8 +214,10 @@ def judge_verdict(run, text, new_program):
                 program.line(run, line)
             continue
         leaks = re.fullmatch(r"leaks (\d+)", line)
-        if leaks and int(leaks.group(1)):
-            run.wrong(f"kmemleak found {leaks.group(1)} leaked object(s)")
+        if leaks:
+            reported.add("kmemleak")
+            if int(leaks.group(1)):
+                run.wrong(f"kmemleak found {leaks.group(1)} leaked object(s)")
         if line.startswith(("no ", "leaks ")) and not leaks:
             run.wrong(f"the guest says: {line}")
     if program:
@@ -219,6 +226,9 @@ def judge_verdict(run, text, new_program):
         run.wrong("the guest ran no program")
     elif lines[-1].startswith("verdict done") and lines[-1] != f"verdict done {programs}":
         run.wrong(f"the guest reported {programs} programs and a '{lines[-1]}'")
+    for name in wanted:
+        if name not in reported:
+            run.wrong(f"{name} did not run")
 
 
 def count_group(run, group, path, suites):
@@ -337,8 +347,9 @@ def one_case(directory, name, lines):
 def main(argv):
     if (len(argv) < 3 or argv[1] not in ("guest", "plain", "kunit", "kunit-cut", "quote", "case")
             or not os.path.isdir(argv[2]) or (argv[1] in ("quote", "case") and len(argv) != 4)):
-        print("usage: judge.py guest|plain|kunit|kunit-cut DIR [SUITE...], judge.py quote DIR "
-              "REGEX or judge.py case DIR NAME, DIR being a run's directory", file=sys.stderr)
+        print("usage: judge.py guest|plain|kunit|kunit-cut DIR [PROGRAM or SUITE...], judge.py "
+              "quote DIR REGEX or judge.py case DIR NAME, DIR being a run's directory",
+              file=sys.stderr)
         return 2
     kind, directory, wanted = argv[1], argv[2], argv[3:]
 
@@ -359,9 +370,11 @@ def main(argv):
         judge_results(run, read(directory, "results.json"), wanted)
     else:
         judge_verdict(run, read(directory, "verdict"),
-                      TapProgram if kind == "guest" else PlainProgram)
+                      TapProgram if kind == "guest" else PlainProgram, wanted)
     if not run.passed + run.failed:
         run.wrong("not one test ran")
+    if run.skipped:
+        run.wrong(f"{run.skipped} test(s) skipped")
 
     if run.reasons:
         show(directory, run, lines, splats)

@@ -4,6 +4,10 @@
 # QEMU for kunit.py, which starts it by its name, and in 7.3 asks for KVM first:
 # the program $QEMU_PROGRAM, always emulated. A machine's own hypervisor must not
 # decide whether a test passes.
+#
+# And what another CPU says between the two lines that begin a suite goes before
+# them: kunit.py takes the second line for the start of another suite otherwise,
+# and those behind it for lost.
 
 set -euo pipefail
 : "${QEMU_PROGRAM:?qemu-tcg.sh is called by kunit.sh, which sets it}"
@@ -16,4 +20,12 @@ while [ $# -gt 0 ]; do
 	fi
 	shift
 done
-exec "$QEMU_PROGRAM" "${arguments[@]}" -accel tcg
+# QEMU keeps this process, so that kunit.py can end it.
+exec "$QEMU_PROGRAM" "${arguments[@]}" -accel tcg > >(exec sed --unbuffered -E '
+	/KTAP version 1\r?$/ {
+		:more
+		$ b
+		N
+		/\n[^\n]*(# Subtest: |[0-9]+\.\.[0-9]+)[^\n]*$/ !b more
+		s/^([^\n]*\n)(.*\n)([^\n]*)$/\2\1\3/
+	}')

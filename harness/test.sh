@@ -30,6 +30,14 @@ suites()
 		sed -n '/^static struct kunit_suite/,/^};/ s/^\t\.name = "\(.*\)",$/\1/p' {} +
 }
 
+# programs CONFIG: the same for the selftests; the debug kernel has kmemleak
+programs()
+{
+	find "$ROOT/tools/testing/selftests/fbdev" -name '*.c' \
+		-exec grep -lx TEST_HARNESS_MAIN {} + | sed 's,.*/,,; s/\.c$//'
+	[ "$1" != debug ] || echo kmemleak
+}
+
 # count COMMAND...: judges a run by that command, adds to the sums, and sets
 # $counts, $splats and $verdict for the table. A bad run in which no test failed,
 # such as one with a splat after the last test, counts as one failure.
@@ -48,7 +56,7 @@ count()
 
 test_config()
 {
-	local config=$1 image row all_splats all_verdicts
+	local config=$1 image row all_splats all_verdicts programs
 	"$ROOT/harness/build.sh" patched "$config" >/dev/null
 	image=$(image_of patched "$config")
 
@@ -61,7 +69,8 @@ test_config()
 	logged "selftests, $config kernel" "$ROOT/harness/boot.sh" "$RESULTS/$config-selftest" "$(limit "$config")" \
 		"$image" "$initramfs" harness.job=tests
 	phase_end
-	count "$JUDGE" guest "$RESULTS/$config-selftest"
+	mapfile -t programs < <(programs "$config")
+	count "$JUDGE" guest "$RESULTS/$config-selftest" "${programs[@]}"
 	row+=$(printf ' %-16s' "$counts") all_splats=$((all_splats + splats)) all_verdicts+=$verdict
 	if [ "$config" = debug ]; then
 		count "$ROOT/harness/display.sh" "$RESULTS/$config-display" "$(limit "$config")" "$config"
@@ -89,6 +98,7 @@ test_cpu()
 }
 
 read -ra configs <<<"${CONFIGS:-plain debug}"
+[ ${#configs[@]} -gt 0 ] || die "CONFIGS='$CONFIGS' names no kernel; use plain, debug or both"
 for config in "${configs[@]}"; do
 	case $config in
 	plain | debug) ;;
@@ -104,6 +114,7 @@ fi
 "$ROOT/harness/tree.sh" patched
 mapfile -t wanted < <(suites)
 [ ${#wanted[@]} -gt 0 ] || die "found no KUnit suite in lib/tests/*_kunit.c; restore them"
+[ -n "$(programs plain)" ] || die "found no test program in tools/testing/selftests/fbdev; restore them"
 
 if [ "$ARCH" = x86_64 ]; then
 	initramfs=$("$ROOT/harness/initramfs.sh" patched)
@@ -127,4 +138,4 @@ printf '%s\n' "${table[@]}"
 echo "p/f/s: passed/failed/skipped; logs: ${RESULTS#"$ROOT"/}/*/console.log"
 echo "whole run: $(fmt_time $SECONDS)"
 echo "$passed passed, $failed failed, $skipped skipped"
-[ "$failed" -eq 0 ] && [ "$bad" -eq 0 ]
+[ "$failed" -eq 0 ] && [ "$bad" -eq 0 ] && [ "$passed" -gt 0 ]

@@ -235,11 +235,40 @@ test_nothing_but_skips()
 	grep -q '^passed=0 failed=0 skipped=2 ' out || fail "not counted"
 }
 
+test_skips_are_not_good()
+{
+	guest
+	sed -i 's/^\(ok 2 .*\)/\1 # SKIP no such memory/' run/verdict
+	bad guest '1 test\(s\) skipped'
+	grep -q '^passed=1 failed=0 skipped=1 ' out || fail "not counted"
+	rm -r run
+	kunit
+	sed -i '0,/"PASS"/s//"SKIP"/' run/results.json
+	bad kunit '1 test\(s\) skipped'
+	grep -q '^passed=4 failed=0 skipped=1 ' out || fail "not counted"
+}
+
+test_program_that_did_not_run()
+{
+	guest
+	judge guest run fb_defio
+	bad guest '^ *- ssd1307 did not run' fb_defio ssd1307
+}
+
 test_leaks()
 {
 	guest
-	sed -i 's/^verdict/leaks 3\n&/' run/verdict
+	bad guest 'kmemleak did not run' fb_defio kmemleak
+	sed -i 's/^verdict/leaks 0\n&/' run/verdict
+	judge guest run fb_defio kmemleak
+	sed -i 's/^leaks 0/leaks unknown/' run/verdict
+	bad guest 'the guest says: leaks unknown'
+	sed -i 's/^leaks unknown/leaks 3/' run/verdict
 	bad guest 'kmemleak found 3 leaked'
+	rm -r run
+	guest
+	echo '[    9.0] kmemleak: Kernel memory leak detector disabled' >>run/console.log
+	bad guest '1 kernel splat'
 }
 
 test_guest_without_its_job()

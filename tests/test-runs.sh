@@ -30,7 +30,8 @@ fake_steps()
 {
 	local step
 	R=$T/repo
-	mkdir -p "$R/out/6.12/patched/drivers/video/fbdev" "$R/lib/tests"
+	mkdir -p "$R/out/6.12/patched/drivers/video/fbdev" "$R/lib/tests" "$R/tools/testing/selftests/fbdev"
+	echo TEST_HARNESS_MAIN >"$R/tools/testing/selftests/fbdev/fb_defio.c"
 	cp -r "$TESTS"/../{harness,bases,Makefile} "$R"
 	printf 'VERSION = 6\nPATCHLEVEL = 12\nSUBLEVEL = 5\n' >"$R/out/6.12/patched/Makefile"
 	: >"$R/out/6.12/patched/Kconfig"
@@ -39,7 +40,8 @@ fake_steps()
 	for step in deps tree build initramfs; do
 		printf '#!/bin/bash\necho stand-in\n' >"$R/harness/$step.sh"
 	done
-	run_leaves boot "cp -r $TESTS/logs/good-guest/. \$1"
+	run_leaves boot "cp -r $TESTS/logs/good-guest/. \$1
+		case \$1 in *debug*) sed -i 's/^verdict/leaks 0\n&/' \$1/verdict ;; esac"
 	run_leaves kunit "cp -r $TESTS/logs/good-kunit/. \$1"
 	run_leaves display 'echo passed=6 failed=0 skipped=0 splats=0 verdict=good'
 }
@@ -123,7 +125,7 @@ test_make_test_adds_up_what_ran()
 test_make_test_with_a_failing_test()
 {
 	fake_steps
-	run_leaves boot "sed 's/^ok 2 /not ok 2 /; s/^exit fb_defio 0/exit fb_defio 1/' $TESTS/logs/good-guest/verdict >\$1/verdict
+	run_leaves boot "sed 's/^ok 2 /not ok 2 /; s/^exit fb_defio 0/exit fb_defio 1/; s/^verdict/leaks 0\n&/' $TESTS/logs/good-guest/verdict >\$1/verdict
 		cp $TESTS/logs/good-guest/{console.log,status} \$1"
 	! run_test || fail "passed"
 	[ "$(tail -n 1 out)" = '18 passed, 2 failed, 0 skipped' ] || fail "$(cat out)"
@@ -159,8 +161,44 @@ test_make_test_without_runs()
 test_make_test_without_suites()
 {
 	fake_steps
+	rm "$R"/tools/testing/selftests/fbdev/fb_defio.c
+	refuses 'found no test program' make -s -C "$R" test
 	rm "$R"/lib/tests/pfnmap_kunit.c
 	refuses 'found no KUnit suite' make -s -C "$R" test
+}
+
+test_make_test_without_kmemleak()
+{
+	fake_steps
+	run_leaves boot "cp -r $TESTS/logs/good-guest/. \$1"
+	! run_test || fail "passed"
+	grep -q 'kmemleak did not run' err || fail "$(cat err)"
+	grep -Eq '^6\.12\.5 debug .* bad$' out || fail "$(cat out)"
+	grep -Eq '^6\.12\.5 plain .* good$' out || fail "$(cat out)"
+}
+
+test_make_test_bad_input()
+{
+	fake_steps
+	refuses one-line "CONFIGS=' ' names no kernel" env CONFIGS=' ' make -s -C "$R" test
+	refuses one-line 'CONFIGS=fast names no kernel fast' make -s -C "$R" test CONFIGS=fast
+}
+
+# A message of another CPU within the header of a suite is more than kunit.py
+# can stand.
+test_kunit_header_stays_in_one_piece()
+{
+	local said='[ 1.0]     KTAP version 1\n[ 1.1] tsc: calibrated\n[ 1.2] clocksource: tsc\n[ 1.3]     # Subtest: a\n[ 1.4]     1..2\n'
+	printf '#!/bin/sh\nprintf "%s"\necho "$@" >arguments\n' "$said" >qemu
+	chmod +x qemu
+	QEMU_PROGRAM=$T/qemu "$TESTS/../harness/qemu-tcg.sh" -smp 2 -accel kvm -accel hvf -m 1G >out
+	[ "$(cat arguments)" = '-smp 2 -m 1G -accel tcg' ] || fail "$(cat arguments)"
+	cat out
+	[ "$(sed 's/^.* 1\.\(.\)\].*/\1/' out | tr -d '\n')" = 12034 ] || fail "another order"
+	# and nothing is lost of a kernel that ends there
+	printf '#!/bin/sh\nprintf "[ 1.0] KTAP version 1\n[ 1.1] BUG: x\n[ 1.2] end"\n' >qemu
+	QEMU_PROGRAM=$T/qemu "$TESTS/../harness/qemu-tcg.sh" >out
+	[ "$(cat out)" = "$(printf '[ 1.0] KTAP version 1\n[ 1.1] BUG: x\n[ 1.2] end')" ] || fail "$(cat out)"
 }
 
 test_targets_add_up_and_fail()
