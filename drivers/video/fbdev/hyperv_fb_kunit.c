@@ -790,13 +790,26 @@ static struct file_system_type hvfb_test_fs_type = {
 
 static u32 hvfb_test_vmbus_version;
 
+/* A real one, or the one that stays. */
+static bool hvfb_test_has_host(void)
+{
+	return hv_is_hyperv_initialized() || hvfb_test_kept;
+}
+
+static int hvfb_test_init(struct kunit *test)
+{
+	if (hvfb_test_has_host())
+		kunit_skip(test, "not on Hyper-V, nor with kunit_host=1");
+
+	return 0;
+}
+
 static int hvfb_test_suite_init(struct kunit_suite *suite)
 {
 	int ret;
 
-	/* There, the host is a real one. */
-	if (hv_is_hyperv_initialized() || hvfb_test_kept)
-		return -EBUSY;
+	if (hvfb_test_has_host())
+		return 0;
 	if (hvfb_test_mmio &&
 	    region_intersects(hvfb_test_mmio, HVFB_TEST_MMIO_SIZE, IORESOURCE_SYSTEM_RAM,
 			      IORES_DESC_NONE) != REGION_DISJOINT)
@@ -934,11 +947,18 @@ static unsigned int hvfb_test_hog(struct kunit *test)
 	return hog->n;
 }
 
-/* Tests that need it are skipped on a kernel that has not been given it. */
-static void hvfb_test_need_mmio(struct kunit *test)
+/*
+ * Tests that need memory of this kind are skipped on a kernel that has not been
+ * given it. For the fallback, what comes before it is taken.
+ */
+static void hvfb_test_need(struct kunit *test, enum hvfb_test_kind kind)
 {
-	if (!hvfb_test_mmio)
+	if ((kind == HVFB_TEST_GEN2 || kind == HVFB_TEST_FALLBACK) && !hvfb_test_mmio)
 		kunit_skip(test, "no MMIO, see the command line in hyperv_fb.kunitconfig");
+	if (kind == HVFB_TEST_CMA && !totalcma_pages)
+		kunit_skip(test, "no CMA, see the command line in hyperv_fb.kunitconfig");
+	if (kind == HVFB_TEST_FALLBACK)
+		hvfb_test_hog(test);
 }
 
 static bool hvfb_test_is_mmio(struct hvfb_test_host *host)
@@ -999,12 +1019,7 @@ static struct hvfb_test *__hvfb_test_setup(struct kunit *test, enum hvfb_test_ki
 	params.gen2 = kind == HVFB_TEST_GEN2;
 	params.megabytes = hvfb_test_kinds[kind].megabytes;
 	ctx->mmio = kind == HVFB_TEST_GEN2 || kind == HVFB_TEST_FALLBACK;
-	if (ctx->mmio)
-		hvfb_test_need_mmio(test);
-	if (kind == HVFB_TEST_FALLBACK)
-		hvfb_test_hog(test);
-	else if (kind == HVFB_TEST_CMA && !totalcma_pages)
-		kunit_skip(test, "no CMA, add cma=64M to the kernel's command line");
+	hvfb_test_need(test, kind);
 	ctx->host = __hvfb_test_host(test, params);
 	hvfb_test_start(test, ctx);
 
@@ -1216,31 +1231,40 @@ static void test_timeout(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, hvfb_test_bind(host), 0);
 }
 
-/* Answers this message, and is gone. */
-static bool hvfb_test_rescind_reply(struct hvfb_test_host *host, const struct synthvid_msg *msg)
-{
-	if (msg->vid_hdr.type == host->params.what)
-		WRITE_ONCE(host->dev->channel.rescind, true);
-
-	return false;
-}
-
-static const u32 hvfb_test_gone_after[] = {
-	SYNTHVID_VERSION_REQUEST, SYNTHVID_RESOLUTION_REQUEST,
+struct hvfb_test_gone_at {
+	const char *desc;
+	u32 type;
+	bool answered;
 };
 
-static void hvfb_test_u32_desc(const u32 *value, char *desc)
-{
-	snprintf(desc, KUNIT_PARAM_DESC_SIZE, "message type %u", *value);
-}
+static const struct hvfb_test_gone_at hvfb_test_gone[] = {
+	{ "version request", SYNTHVID_VERSION_REQUEST },
+	{ "version request, answered", SYNTHVID_VERSION_REQUEST, true },
+	{ "resolution request", SYNTHVID_RESOLUTION_REQUEST },
+	{ "resolution request, answered", SYNTHVID_RESOLUTION_REQUEST, true },
+	{ "VRAM location", SYNTHVID_VRAM_LOCATION },
+};
 
-KUNIT_ARRAY_PARAM(hvfb_test_gone_after, hvfb_test_gone_after, hvfb_test_u32_desc);
+KUNIT_ARRAY_PARAM_DESC(hvfb_test_gone, hvfb_test_gone, desc);
+
+/* Gets this message, and is gone. */
+static bool hvfb_test_rescind_reply(struct hvfb_test_host *host, const struct synthvid_msg *msg)
+{
+	const struct hvfb_test_gone_at *at = &hvfb_test_gone[host->params.what];
+
+	if (msg->vid_hdr.type != at->type)
+		return false;
+	WRITE_ONCE(host->dev->channel.rescind, true);
+
+	return !at->answered;
+}
 
 /* The host goes away in the middle of probe, which is not waited for. */
 static void test_host_gone(struct kunit *test)
 {
+	const struct hvfb_test_gone_at *at = test->param_value;
 	struct hvfb_test_host *host = hvfb_test_host(test, .reply = hvfb_test_rescind_reply,
-						     .what = *(const u32 *)test->param_value);
+						     .what = at - hvfb_test_gone);
 	unsigned long start = jiffies;
 
 	KUNIT_EXPECT_EQ(test, hvfb_test_bind(host), -ENODEV);
@@ -1255,9 +1279,12 @@ static void test_host_gone_in_use(struct kunit *test)
 	struct hvfb_test *ctx = hvfb_test_setup(test, HVFB_TEST_ALLOC_PAGES);
 	unsigned long addr = hvfb_test_map(test, ctx);
 
+	hvfb_test_forget(ctx);
 	WRITE_ONCE(ctx->host->dev->channel.rescind, true);
 	hvfb_test_draw(test, ctx, addr, 0, 8, 1);
 	hvfb_test_flush(test, ctx);
+	hvfb_test_expect_drawn(test, ctx, 0, 8, 1);
+	KUNIT_EXPECT_EQ(test, ctx->host->dirts, 0);
 	hvfb_test_unbind(ctx->host);
 	KUNIT_EXPECT_EQ(test, fault_kunit_write(addr, 1), -EFAULT);
 	hvfb_test_unmap(test, ctx, addr, hvfb_test_npages(ctx));
@@ -1300,23 +1327,41 @@ static void test_picture(struct kunit *test)
 	hvfb_test_unmap(test, ctx, addr, npages);
 }
 
+static void hvfb_test_set_mode(struct kunit *test, struct hvfb_test *ctx, u32 xres, u32 yres,
+			       int ret)
+{
+	struct fb_var_screeninfo var = ctx->info->var;
+
+	var.xres = xres;
+	var.yres = yres;
+	console_lock();
+	KUNIT_EXPECT_EQ(test, fb_set_var(ctx->info, &var), ret);
+	console_unlock();
+}
+
 /* Without a dirty page on the screen there is nothing to tell. */
 static void test_nothing_to_show(struct kunit *test)
 {
 	struct hvfb_test *ctx = hvfb_test_setup_param(test);
 	unsigned long npages = hvfb_test_npages(ctx), addr = hvfb_test_map(test, ctx);
-	unsigned long behind = PFN_UP(hvfb_test_visible(ctx));
+	unsigned long behind;
 
+	/* With an empty list, as after suspend. */
 	hvfb_test_forget(ctx);
-	hvfb_test_flush(test, ctx);
+	KUNIT_EXPECT_TRUE(test, schedule_delayed_work(&ctx->info->deferred_work, HZ));
+	flush_delayed_work(&ctx->info->deferred_work);
+	hvfb_test_poll(ctx->host);
 	KUNIT_EXPECT_EQ(test, ctx->host->dirts, 0);
 
-	if (behind < npages) {
-		hvfb_test_draw(test, ctx, addr, behind, npages - 1, 1);
-		hvfb_test_flush(test, ctx);
-		KUNIT_EXPECT_EQ(test, ctx->host->dirts, 0);
-		hvfb_test_expect_drawn(test, ctx, behind, npages - 1, 1);
-	}
+	/* So that there is memory behind the screen, whatever the kind. */
+	hvfb_test_set_mode(test, ctx, 640, 480, 0);
+	behind = PFN_UP(hvfb_test_visible(ctx));
+	KUNIT_ASSERT_LT(test, behind, npages);
+	hvfb_test_forget(ctx);
+	hvfb_test_draw(test, ctx, addr, behind, npages - 1, 1);
+	hvfb_test_flush(test, ctx);
+	KUNIT_EXPECT_EQ(test, ctx->host->dirts, 0);
+	hvfb_test_expect_drawn(test, ctx, behind, npages - 1, 1);
 	hvfb_test_unmap(test, ctx, addr, npages);
 }
 
@@ -1354,6 +1399,8 @@ static void test_write(struct kunit *test)
 	pos = ctx->info->fix.smem_len - 16;
 	KUNIT_EXPECT_EQ(test, vfs_write(ctx->file, (void __user *)addr, SZ_4K, &pos), 16);
 	hvfb_test_flush_drawing(ctx);
+	if (pos > hvfb_test_visible(ctx))
+		KUNIT_EXPECT_EQ(test, ctx->host->dirts, 0);
 	hvfb_test_expect_shown(test, ctx);
 }
 
@@ -1454,31 +1501,29 @@ static void test_feature_change(struct kunit *test)
 	hvfb_test_unmap(test, ctx, addr, npages);
 }
 
-/* A smaller mode: what is dirty is cut to it, and what is left is shown. */
+/*
+ * A smaller mode: what is dirty is cut to it, and what is left is shown. What is
+ * drawn beyond it is shown when the mode is large enough again.
+ */
 static void test_smaller_mode(struct kunit *test)
 {
 	struct hvfb_test *ctx = hvfb_test_setup_param(test);
-	struct fb_var_screeninfo var = ctx->info->var;
-	unsigned int situs;
+	unsigned long npages = hvfb_test_npages(ctx), addr = hvfb_test_map(test, ctx);
+	unsigned long last = (hvfb_test_visible(ctx) - 1) >> PAGE_SHIFT, behind;
+	unsigned int situs = ctx->host->situs;
 
-	/* It has to be drawn before, and reported after the mode changes. */
-	do {
-		hvfb_test_forget(ctx);
-		ctx->info->fbops->fb_fillrect(ctx->info, &(struct fb_fillrect){
-			.dx = 600, .dy = 400, .width = 100, .height = 100, .color = 15,
-			.rop = ROP_COPY,
-		});
-	} while (!cancel_delayed_work_sync(&hvfb_test_par(ctx)->dwork));
-	situs = ctx->host->situs;
-
-	var.xres = 640;
-	var.yres = 480;
-	console_lock();
-	KUNIT_EXPECT_EQ(test, fb_set_var(ctx->info, &var), 0);
-	console_unlock();
-	schedule_delayed_work(&hvfb_test_par(ctx)->dwork, 0);
+	hvfb_test_forget(ctx);
+	hvfb_test_set_mode(test, ctx, 640, 480, 0);
 	hvfb_test_flush_drawing(ctx);
 	KUNIT_EXPECT_EQ(test, ctx->host->situs, situs + 1);
+	hvfb_test_expect_rows(test, ctx, 0, 480);
+
+	hvfb_test_forget(ctx);
+	ctx->info->fbops->fb_fillrect(ctx->info, &(struct fb_fillrect){
+		.dx = 600, .dy = 400, .width = 100, .height = 100, .color = 15,
+		.rop = ROP_COPY,
+	});
+	hvfb_test_flush_drawing(ctx);
 	KUNIT_EXPECT_EQ(test, ctx->host->dirts, 1);
 	KUNIT_EXPECT_EQ(test, ctx->host->dirt.x1, 600);
 	KUNIT_EXPECT_EQ(test, ctx->host->dirt.x2, 640);
@@ -1486,11 +1531,19 @@ static void test_smaller_mode(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ctx->host->dirt.y2, 480);
 
 	/* Larger than the memory is laid out for: no. */
-	var.xres = 1024;
-	var.yres = 768;
-	console_lock();
-	KUNIT_EXPECT_EQ(test, fb_set_var(ctx->info, &var), -EINVAL);
-	console_unlock();
+	hvfb_test_set_mode(test, ctx, 1024, 768, -EINVAL);
+
+	hvfb_test_forget(ctx);
+	behind = PFN_UP(hvfb_test_visible(ctx));
+	hvfb_test_draw(test, ctx, addr, behind, last, 1);
+	hvfb_test_flush(test, ctx);
+	KUNIT_EXPECT_EQ(test, ctx->host->dirts, 0);
+	hvfb_test_set_mode(test, ctx, 800, 600, 0);
+	hvfb_test_flush_drawing(ctx);
+	hvfb_test_expect_rows(test, ctx, 0, 600);
+	hvfb_test_expect_drawn(test, ctx, behind, last, 1);
+	hvfb_test_expect_shown(test, ctx);
+	hvfb_test_unmap(test, ctx, addr, npages);
 }
 
 /*
@@ -1519,7 +1572,8 @@ static unsigned long hvfb_test_stolen(struct kunit *test, struct hvfb_test *ctx)
 
 	KUNIT_ASSERT_NOT_NULL(test, pages);
 	for (i = 0; i < npages; i++) {
-		pages[i] = alloc_page(GFP_HIGHUSER_MOVABLE);
+		/* Where pages go that user space has had, and where the block came from. */
+		pages[i] = alloc_page(i % 2 ? GFP_HIGHUSER_MOVABLE : GFP_KERNEL);
 		if (pages[i] && page_to_pfn(pages[i]) >= first &&
 		    page_to_pfn(pages[i]) < first + hvfb_test_npages(ctx))
 			stolen++;
@@ -1533,7 +1587,7 @@ static unsigned long hvfb_test_stolen(struct kunit *test, struct hvfb_test *ctx)
 
 /*
  * What people do: a program maps, draws, exits; and the driver is unbound. The
- * pages are the driver's until then, and the page allocator's afterwards.
+ * pages are nobody else's until then.
  */
 static void test_again_and_again(struct kunit *test)
 {
@@ -1548,6 +1602,7 @@ static void test_again_and_again(struct kunit *test)
 				ctx->file = hvfb_test_open(test, ctx->info->node);
 			addr = hvfb_test_map(test, ctx);
 			hvfb_test_draw(test, ctx, addr, 0, npages - 1, round + program);
+			KUNIT_EXPECT_EQ(test, hvfb_test_references(ctx), references);
 			hvfb_test_unmap(test, ctx, addr, npages);
 			hvfb_test_close(test, ctx->file);
 			KUNIT_EXPECT_EQ(test, hvfb_test_references(ctx), references);
@@ -1570,7 +1625,8 @@ static void hvfb_test_expect_gone(struct kunit *test, struct hvfb_test *ctx, boo
 	u8 value;
 
 	if (mmio) {
-		/* Counted pages: what was mapped is still readable. */
+		/* Counted pages: what was mapped is still readable, and no more. */
+		KUNIT_EXPECT_EQ(test, fault_kunit_read(addr, &value), 0);
 		KUNIT_EXPECT_EQ(test, fault_kunit_write(addr, 1), -EFAULT);
 	} else {
 		KUNIT_EXPECT_EQ(test, fault_kunit_read(addr, &value), -EFAULT);
@@ -1693,6 +1749,9 @@ static void test_unbind_mapped(struct kunit *test)
 	struct file *old_file = ctx->file;
 	bool old_mmio = ctx->mmio;
 
+	/* It is bound to memory of another kind again. */
+	if (!ctx->host->params.gen2)
+		hvfb_test_need(test, HVFB_TEST_CMA);
 	hvfb_test_draw(test, ctx, addr, 0, last, 1);
 	hvfb_test_flush(test, ctx);
 	hvfb_test_forget(ctx);
@@ -1907,19 +1966,39 @@ static void test_resume_other_resolution(struct kunit *test)
 	console_unlock();
 }
 
-/* A host that refuses on resume: unbind works all the same. */
+/* A host that refuses on resume: the next one, and unbind, work all the same. */
 static void test_resume_refused(struct kunit *test)
 {
 	struct hvfb_test *ctx = hvfb_test_setup_param(test);
 	unsigned long npages = hvfb_test_npages(ctx), addr = hvfb_test_map(test, ctx);
+	unsigned int round;
 
-	hvfb_test_draw(test, ctx, addr, 0, 8, 1);
-	KUNIT_ASSERT_EQ(test, hvfb_test_suspend(ctx), 0);
-	ctx->host->params.refuse_win10 = true;
-	ctx->host->params.refuse_win8 = true;
-	KUNIT_EXPECT_EQ(test, hvfb_test_resume(ctx), -ENODEV);
-	hvfb_test_draw(test, ctx, addr, 0, 8, 2);
-	vfs_fsync(ctx->file, 0);
+	for (round = 0; round < 2; round++) {
+		hvfb_test_draw(test, ctx, addr, 0, 8, 1);
+		KUNIT_ASSERT_EQ(test, hvfb_test_suspend(ctx), 0);
+		ctx->host->params.refuse_win10 = true;
+		ctx->host->params.refuse_win8 = true;
+		KUNIT_EXPECT_EQ(test, hvfb_test_resume(ctx), -ENODEV);
+		hvfb_test_draw(test, ctx, addr, 0, 8, 2);
+		vfs_fsync(ctx->file, 0);
+		if (round)
+			break;
+
+		KUNIT_ASSERT_EQ(test, hvfb_test_suspend(ctx), 0);
+		ctx->host->params.refuse_win10 = false;
+		ctx->host->params.refuse_win8 = false;
+		KUNIT_ASSERT_EQ(test, hvfb_test_resume(ctx), 0);
+		hvfb_test_wait(test, ctx->host->asked);
+		hvfb_test_forget(ctx);
+		ctx->info->fbops->fb_fillrect(ctx->info, &(struct fb_fillrect){
+			.dx = 10, .dy = 20, .width = 30, .height = 40, .color = 15,
+			.rop = ROP_COPY,
+		});
+		hvfb_test_flush_drawing(ctx);
+		KUNIT_EXPECT_EQ(test, ctx->host->dirts, 1);
+		hvfb_test_flush(test, ctx);
+		hvfb_test_expect_shown(test, ctx);
+	}
 	hvfb_test_unbind(ctx->host);
 	KUNIT_EXPECT_EQ(test, fault_kunit_write(addr, 1), -EFAULT);
 	hvfb_test_unmap(test, ctx, addr, npages);
@@ -1939,11 +2018,20 @@ static void test_panic(struct kunit *test)
 	hvfb_test_poll(ctx->host);
 	hvfb_test_expect_rows(test, ctx, 0, ctx->info->var.yres);
 	hvfb_test_expect_shown(test, ctx);
+
+	/* From there on, the console is shown without a worker. */
+	hvfb_test_forget(ctx);
+	ctx->info->fbops->fb_fillrect(ctx->info, &(struct fb_fillrect){
+		.width = 16, .height = 16, .color = 15, .rop = ROP_COPY,
+	});
+	hvfb_test_poll(ctx->host);
+	hvfb_test_expect_rows(test, ctx, 0, ctx->info->var.yres);
+	KUNIT_EXPECT_FALSE(test, delayed_work_pending(&par->dwork));
 	par->synchronous_fb = false;
 
 	KUNIT_ASSERT_EQ(test, hvfb_test_suspend(ctx), 0);
-	KUNIT_EXPECT_EQ(test, par->hvfb_panic_nb.notifier_call(&par->hvfb_panic_nb, 0, NULL),
-			NOTIFY_DONE);
+	par->hvfb_panic_nb.notifier_call(&par->hvfb_panic_nb, 0, NULL);
+	KUNIT_EXPECT_FALSE(test, par->synchronous_fb);
 	KUNIT_ASSERT_EQ(test, hvfb_test_resume(ctx), 0);
 	hvfb_test_unmap(test, ctx, addr, npages);
 }
@@ -2025,7 +2113,8 @@ static bool hvfb_test_wrong_reply(struct hvfb_test_host *host, const struct synt
 		msg.feature_chg.is_dirt_needed = 1;
 		memset(&msg.ver_resp, 1, sizeof(msg.ver_resp));
 		hvfb_test_send(host, &msg, SYNTHVID_FEATURE_CHANGE, 64);
-		hvfb_test_send(host, &msg, SYNTHVID_VERSION_RESPONSE, 0);
+		hvfb_test_send(host, &msg, SYNTHVID_VERSION_RESPONSE,
+			       sizeof(msg.ver_resp.version));
 		return true;
 	case HVFB_TEST_NO_BODY:
 		memset(&msg.ver_resp, 1, sizeof(msg.ver_resp));
@@ -2172,6 +2261,15 @@ static void test_malformed_in_use(struct kunit *test)
 	hvfb_test_unmap(test, ctx, addr, hvfb_test_npages(ctx));
 }
 
+/* Pages that are not free. What waits to be freed counts as free. */
+static unsigned long hvfb_test_used_pages(void)
+{
+	vm_unmap_aliases();
+	drain_all_pages(NULL);
+
+	return totalram_pages() - global_zone_page_state(NR_FREE_PAGES);
+}
+
 /* What probe has had by the time that it fails is given back. */
 static void test_probe_unwinds(struct kunit *test)
 {
@@ -2199,25 +2297,25 @@ static void test_probe_unwinds(struct kunit *test)
 }
 
 /*
- * The last thing that can fail is the acknowledgment. By then there is memory,
- * which the host must have let go of before it is freed.
+ * When the acknowledgment fails there is memory, which the host must have let go
+ * of before it is freed. And freed it is, by probe as well as by unbind.
  */
 static void test_probe_unwinds_all(struct kunit *test)
 {
 	enum hvfb_test_kind kind = *(const enum hvfb_test_kind *)test->param_value;
 	struct hvfb_test_host *host;
 	unsigned int i, references;
+	unsigned long used, npages;
+	struct fb_info *info;
 
-	if (kind == HVFB_TEST_GEN2 || kind == HVFB_TEST_FALLBACK)
-		hvfb_test_need_mmio(test);
-	if (kind == HVFB_TEST_FALLBACK)
-		hvfb_test_hog(test);
+	hvfb_test_need(test, kind);
 	host = hvfb_test_host(test, .gen2 = kind == HVFB_TEST_GEN2,
 			      .megabytes = hvfb_test_kinds[kind].megabytes,
 			      .reply = hvfb_test_wrong_reply,
 			      .what = hvfb_test_wrong_context());
 
 	/* More often than MMIO and CMA last, if they were not given back. */
+	used = hvfb_test_used_pages();
 	for (i = 0; i < 12; i++) {
 		KUNIT_EXPECT_EQ(test, hvfb_test_bind(host), -ENODEV);
 		KUNIT_EXPECT_EQ(test, host->closes, i + 1);
@@ -2227,17 +2325,54 @@ static void test_probe_unwinds_all(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, kref_read(&host->dev->hdev.device.kobj.kref), references);
 	}
 	KUNIT_EXPECT_EQ(test, hvfb_test_bad_frees, 0);
+	used = hvfb_test_used_pages() - used;
 
 	host->params.reply = NULL;
-	KUNIT_EXPECT_EQ(test, hvfb_test_bind(host), 0);
+	KUNIT_ASSERT_EQ(test, hvfb_test_bind(host), 0);
 	KUNIT_EXPECT_EQ(test, hvfb_test_is_mmio(host),
 			kind == HVFB_TEST_GEN2 || kind == HVFB_TEST_FALLBACK);
+	info = hv_get_drvdata(&host->dev->hdev);
+	npages = PFN_UP(info->fix.smem_len);
+	/* Others use some, too, but not this many. */
+	KUNIT_EXPECT_LT(test, (long)used, (long)(6 * npages));
+
+	hvfb_test_unbind(host);
+	used = hvfb_test_used_pages();
+	for (i = 0; i < 12; i++) {
+		KUNIT_ASSERT_EQ(test, hvfb_test_bind(host), 0);
+		hvfb_test_unbind(host);
+		KUNIT_EXPECT_EQ(test, hvfb_test_slots_used(), 0);
+	}
+	used = hvfb_test_used_pages() - used;
+	KUNIT_EXPECT_LT(test, (long)used, (long)(6 * npages));
+}
+
+/* Registration is the last thing that can fail, with one framebuffer too many. */
+static void test_too_many(struct kunit *test)
+{
+	struct hvfb_test_host *host, *first = NULL;
+	unsigned int n = 0;
+	int ret;
+
+	/* Generation 1 and a small screen, so that all of them find memory. */
+	do {
+		host = hvfb_test_host(test, .megabytes = 2, .width = 640, .height = 480);
+		if (!first)
+			first = host;
+		ret = hvfb_test_bind(host);
+	} while (!ret && ++n <= FB_MAX);
+	KUNIT_EXPECT_EQ(test, ret, -ENXIO);
+	KUNIT_EXPECT_FALSE(test, hvfb_test_bound(host));
+	KUNIT_EXPECT_EQ(test, host->closes, 1);
+
+	hvfb_test_unbind(first);
+	KUNIT_EXPECT_EQ(test, hvfb_test_bind(host), 0);
 }
 
 static struct kunit_case hvfb_test_cases[] = {
 	KUNIT_CASE_PARAM(test_version, hvfb_test_versions_gen_params),
 	KUNIT_CASE_SLOW(test_timeout),
-	KUNIT_CASE_PARAM(test_host_gone, hvfb_test_gone_after_gen_params),
+	KUNIT_CASE_PARAM(test_host_gone, hvfb_test_gone_gen_params),
 	KUNIT_CASE(test_host_gone_in_use),
 	KUNIT_CASE_PARAM(test_picture, hvfb_test_all_gen_params),
 	KUNIT_CASE_PARAM(test_nothing_to_show, hvfb_test_all_gen_params),
@@ -2261,11 +2396,13 @@ static struct kunit_case hvfb_test_cases[] = {
 	KUNIT_CASE(test_malformed_in_use),
 	KUNIT_CASE(test_probe_unwinds),
 	KUNIT_CASE_PARAM(test_probe_unwinds_all, hvfb_test_all_gen_params),
+	KUNIT_CASE(test_too_many),
 	{}
 };
 
 static struct kunit_suite hvfb_test_suite = {
 	.name = "hyperv_fb",
+	.init = hvfb_test_init,
 	.suite_init = hvfb_test_suite_init,
 	.suite_exit = hvfb_test_suite_exit,
 	.test_cases = hvfb_test_cases,
