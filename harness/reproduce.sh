@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # make reproduce: each bug of reproduce.table on the unpatched kernel, in a boot
-# of its own, with the kernel's words. Fails when one of them does not show.
+# of its own, with the kernel's words; and the controls, tests that have to pass
+# there. Fails when a bug does not show or a control does not pass.
 
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -20,22 +21,56 @@ rows()
 		"$ROOT/harness/reproduce.table"
 }
 
+# check_evidence HOW: dies unless it is some
+check_evidence()
+{
+	local rc=0
+	case $1 in
+	'says '?* | passes) ;;
+	'fails '?*)
+		grep -qE -- "${1#fails }" </dev/null || rc=$?
+		[ "$rc" -eq 1 ] || die "reproduce.table: '${1#fails }' is no regular expression; correct it"
+		;;
+	fails) die "reproduce.table: 'fails' takes any failing assertion; write 'fails REGEX', which matches the one" ;;
+	*) die "reproduce.table: '$1' is no evidence; write 'says REGEX', 'fails REGEX' or 'passes'" ;;
+	esac
+}
+
+# failures DIR TEST: the failing assertions, one a line, as FILE:LINE and the text
+failures()
+{
+	if [[ $2 != kunit:* ]]; then
+		sed -nE "s/^# ($(selftest_program "$2")\.c:[0-9]+:)/\1/p" "$1/verdict"
+		return
+	fi
+	# KUnit says all of one in one message, so all of its lines have the same time.
+	tr -d '\r' <"$1/console.log" | awk '
+		{ time = substr($0, 1, index($0, "]")); sub(/^\[ *[0-9.]+\] */, "") }
+		/(EXPECTATION|ASSERTION) FAILED at / { sub(/.*\//, ""); print_one(); text = $0 ":"; since = time; next }
+		time == since { text = text " " $0; next }
+		{ print_one() }
+		END { print_one() }
+		function print_one() { if (text) print text; text = since = "" }'
+}
+
 # evidence DIR TEST HOW: prints what shows the bug, fails if nothing does
 evidence()
 {
 	case $3 in
 	'says '*) "$ROOT/harness/judge.py" quote "$1" "${3#says }" ;;
-	fails)
+	'fails '*)
 		if [[ $2 = kunit:* ]]; then
-			[ "$("$ROOT/harness/judge.py" case "$1" "${2#kunit:}")" = red ] &&
-				grep -A 3 -m 1 -E 'EXPECTATION FAILED|ASSERTION FAILED' "$1/console.log" | tr -d '\r'
-			return
+			[ "$("$ROOT/harness/judge.py" case "$1" "${2#kunit:}")" = red ] || return 1
+		else
+			# The kernel may not survive for the line that sums it up.
+			! grep -qE "^ok [0-9]+ ${2//./\\.}\$" "$1/verdict" || return 1
 		fi
-		# The kernel may not survive for the line that sums it up.
-		! grep -qE "^ok [0-9]+ ${2//./\\.}\$" "$1/verdict" &&
-			grep -E "^# $(selftest_program "$2")\.c:[0-9]+:" "$1/verdict" | head -n 3
+		failures "$1" "$2" | grep -E -- "${3#fails }" | sed -n 1,3p
 		;;
-	*) die "reproduce.table: '$3' is no evidence; write 'says REGEX' or 'fails'" ;;
+	passes)
+		[ "$("$ROOT/harness/judge.py" case "$1" "${2#kunit:}")" = green ] &&
+			echo "${2#kunit:} passes, and the kernel says nothing"
+		;;
 	esac
 }
 
@@ -59,33 +94,43 @@ run()
 # reproduce NAME CONFIG ARGUMENTS TEST HOW TEXT
 reproduce()
 {
-	local dir=$RESULTS/$1 try words='' verdict=NO
-	for ((try = 1; try <= TRIES; try++)); do
+	local dir=$RESULTS/$1 try tries=$TRIES words='' verdict=NO good=shown
+	# A control has to pass at once.
+	if [ "$5" = passes ]; then tries=1 good=control; fi
+	for ((try = 1; try <= tries; try++)); do
 		run "$dir" "$2" "$3" "$4"
 		if words=$(evidence "$dir" "$4" "$5"); then
-			verdict=shown
+			verdict=$good
 			break
 		fi
 	done
-	if [ "$verdict" = shown ]; then
+	if [ "$verdict" = "$good" ]; then
 		shown=$((shown + 1))
 	else
 		missing=$((missing + 1))
-		words="nothing in $TRIES boots; see ${dir#"$ROOT"/}"
+		if [ "$5" = passes ]; then
+			words="the test does not pass; see ${dir#"$ROOT"/}"
+		else
+			words="nothing in $tries boots; see ${dir#"$ROOT"/}"
+		fi
 	fi
 	printf '\n%s (%s kernel%s): %s\n' "$1" "$2" "${3:+, $3}" "$6"
 	printf '%s\n' "$words" | sed 's/^/   | /' | cut -c1-150
-	table+=("$(printf '%-14s %-6s %-6s ' "$1" "$2" "$verdict")$(printf '%s\n' "$words" | sed 's/^\[ *[0-9.]*\] //; s/^# //; q' | cut -c1-90)")
+	table+=("$(printf '%-14s %-6s %-7s ' "$1" "$2" "$verdict")$(printf '%s\n' "$words" | sed 's/^\[ *[0-9.]*\] *//; q' | cut -c1-90)")
 }
 
 need_x86_64
 WORK=
 tmp_dir WORK
+rows >"$WORK/rows"
+[ -s "$WORK/rows" ] || die "harness/reproduce.table lists no bug of $BASE; restore it"
+# The evidence is the last field, so that its regular expression may have a |.
+while IFS='|' read -r _ _ _ _ _ _ how; do
+	check_evidence "$(trim "$how")"
+done <"$WORK/rows"
 "$ROOT/harness/deps.sh" fetch build qemu
 "$ROOT/harness/tree.sh" unpatched
 initramfs=$("$ROOT/harness/initramfs.sh" unpatched)
-rows >"$WORK/rows"
-[ -s "$WORK/rows" ] || die "harness/reproduce.table lists no bug of $BASE; restore it"
 mapfile -t configs < <(cut -d '|' -f 3 "$WORK/rows" | tr -d ' ' | sort -u)
 for config in "${configs[@]}"; do
 	"$ROOT/harness/build.sh" unpatched "$config" >/dev/null
@@ -93,7 +138,6 @@ done
 
 rm -rf "$RESULTS"
 phase "reproduce on $(kernel_version "$BOUT/unpatched")" reproduce
-# The evidence is the last field, so that its regular expression may have a |.
 while IFS='|' read -r name _ config arguments test text how; do
 	reproduce "$(trim "$name")" "$(trim "$config")" "$(trim "$arguments")" \
 		"$(trim "$test")" "$(trim "$how")" "$(trim "$text")"
@@ -101,7 +145,7 @@ done <"$WORK/rows"
 phase_end
 
 echo
-printf '%-14s %-6s %-6s %s\n' bug kernel shown 'in the words of the kernel, or of the test'
+printf '%-14s %-6s %-7s %s\n' bug kernel shown 'in the words of the kernel, or of the test'
 printf '%s\n' "${table[@]}"
 echo "logs: ${RESULTS#"$ROOT"/}/*/console.log"
 echo "$shown passed, $missing failed, 0 skipped"
