@@ -39,6 +39,14 @@ both() { row "$1" "$(value unpatched "$2")" "$(value patched "$2")"; }
 # good RUN: sets $judged, what the judge says of a run that has to be good
 good() { judged=$("$ROOT/harness/judge.py" plain "$RESULTS/$1") || die "the run '$1' on the patched kernel went wrong; see above"; }
 
+# wants KEY VALUE: what fb_defio_draw has to report of the patched kernel
+wants()
+{
+	local got
+	got=$(value patched "$1")
+	[ "$got" = "$2" ] || die "on the patched kernel, $1 is $got and has to be $2; see ${RESULTS#"$ROOT"/}/patched/verdict"
+}
+
 splats() { sed 's/.*splats=//; s/ .*//' <<<"$1"; }
 
 need_x86_64
@@ -77,6 +85,10 @@ if [ "$hyperv" ]; then
 	"$ROOT/harness/picture.py" png "$screen" "$RUN/hyperv.png"
 fi
 good patched
+wants first_write_faults_per_page 1.00
+wants stolen_pages 0
+wants panel_equals_framebuffer yes
+wants bad_pages 0
 tar -C "$RESULTS/patched" -xf "$RESULTS/patched/files.tar"
 tar -C "$RESULTS/clients" -xf "$RESULTS/clients/files.tar"
 panel=${CLIENT_WIDTH}x$CLIENT_HEIGHT:$RESULTS/clients/panel.raw
@@ -86,7 +98,7 @@ logged "pictures" "$ROOT/harness/picture.py" same "$RESULTS/reference.ppm" "$pan
 "$ROOT/harness/picture.py" png "$panel" "$RUN/ffmpeg.png"
 "$ROOT/harness/picture.py" png "$RESULTS/clients/fbcat.ppm" "$RUN/fbcat.png"
 # 7.3 can do the damage without a word.
-words=$("$ROOT/harness/judge.py" quote "$RESULTS/unpatched" .) || {
+words=$("$ROOT/harness/judge.py" quote "$RESULTS/unpatched" 'Bad page|list_(add|del)|Bad rss|VM_BUG_ON|BUG:') || {
 	stolen=$(value unpatched stolen_pages)
 	[[ $stolen = [1-9]* ]] ||
 		die "the unpatched kernel did nothing wrong; see ${RESULTS#"$ROOT"/}/unpatched/console.log"
