@@ -70,7 +70,6 @@ run_test()
 		"$ROOT/harness/boot.sh" "$1" "$LIMIT" "$(BOUT=$MUTANTS image_of patched "$2")" \
 			"$initramfs" harness.job=tests "harness.args=\"$(selftest_program "$name") $option $name\"" 2>>"$LOG"
 		;;
-	*) die "'Expect: $3' names no test; write kunit:SUITE.CASE or selftest:NAME" ;;
 	esac
 	"$ROOT/harness/judge.py" case "$1" "$name"
 }
@@ -126,6 +125,12 @@ fi
 for name in "$@"; do
 	for key in Guards Expect; do
 		[ "$(field "$key" "$name")" ] || die "$name lacks a header line $key:; add it above the line ---"
+	done
+	for test in $(field Expect "$name"); do
+		case $test in
+		kunit:?*.?* | selftest:?*) ;;
+		*) die "$name: 'Expect: $test' names no test; write kunit:SUITE.CASE or selftest:NAME" ;;
+		esac
 	done
 done
 

@@ -6,14 +6,14 @@
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 . "$ROOT/harness/trees.sh"
 
+ignore=$(awk '/^[A-Z_]+[ \t]+[^ \t]/ { printf "%s%s", sep, $1; sep = ","; next }
+	!/^#/ && NF { bad = 1 } END { exit bad }' "$ROOT/harness/checkpatch.ignore") ||
+	die "harness/checkpatch.ignore has an entry without a reason; add it"
 "$ROOT/harness/tree.sh" patched
 phase "check-style" check-style
 WORK=
 tmp_dir WORK
 series --split "$WORK"
-ignore=$(awk '/^[A-Z_]+[ \t]+[^ \t]/ { printf "%s%s", sep, $1; sep = ","; next }
-	!/^#/ && NF { bad = 1 } END { exit bad }' "$ROOT/harness/checkpatch.ignore") ||
-	die "harness/checkpatch.ignore has an entry without a reason; add it"
 
 # At the top of a git tree checkpatch looks up licences, files and Kconfig
 # symbols; elsewhere it says nothing about them.

@@ -33,8 +33,9 @@ export QEMU_PROGRAM
 BIN=
 tmp_dir BIN
 ln -s "$ROOT/harness/qemu-tcg.sh" "$BIN/$qemu"
-# kunit.py ends QEMU at its own time-out; the outer one is for kunit.py itself.
-PATH=$BIN:$PATH timeout --kill-after=10 $((seconds + 60)) python3 "$src/tools/testing/kunit/kunit.py" exec \
+# kunit.py ends QEMU at its own time-out; the outer one, somewhat later, is for
+# kunit.py itself.
+PATH=$BIN:$PATH timeout --kill-after=10 $((seconds + ${KUNIT_GRACE:-60})) python3 "$src/tools/testing/kunit/kunit.py" exec \
 	--arch="$(arch_get kunit)" --build_dir="$build" --timeout="$seconds" --json="$dir/results.json" \
 	--qemu_args="-smp 2${cpu:+ -cpu $cpu}" \
 	--kernel_args="$TEST_ARGS panic=-1 oops=panic" \

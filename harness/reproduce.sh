@@ -24,12 +24,12 @@ rows()
 # check_evidence HOW: dies unless it is some
 check_evidence()
 {
-	local rc=0
+	local why rc=0
 	case $1 in
 	'says '?* | passes) ;;
 	'fails '?*)
-		grep -qE -- "${1#fails }" </dev/null || rc=$?
-		[ "$rc" -eq 1 ] || die "reproduce.table: '${1#fails }' is no regular expression; correct it"
+		why=$(grep -qE -- "${1#fails }" </dev/null 2>&1) || rc=$?
+		[ "$rc" -eq 1 ] || die "reproduce.table: '${1#fails }' is no regular expression: ${why#grep: }; correct it"
 		;;
 	fails) die "reproduce.table: 'fails' takes any failing assertion; write 'fails REGEX', which matches the one" ;;
 	*) die "reproduce.table: '$1' is no evidence; write 'says REGEX', 'fails REGEX' or 'passes'" ;;

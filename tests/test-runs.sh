@@ -89,6 +89,25 @@ test_boot_without_memory_of_the_run_before()
 	done
 }
 
+test_kunit_kernel_that_hangs()
+{
+	local build=$T/base/build/patched-plain
+	mkdir -p "$build/arch/x86/boot" base/patched/tools/testing/kunit bin
+	echo image >"$build/arch/x86/boot/bzImage"
+	printf '#!/bin/sh\n' >bin/qemu-system-x86_64
+	chmod +x bin/qemu-system-x86_64
+	cat >base/patched/tools/testing/kunit/kunit.py <<-END
+		import time
+		with open("$build/test.log", "w") as log:
+		    log.write("[ 0.1] KTAP version 1\n")
+		time.sleep(100)
+	END
+	PATH=$PATH:$T/bin KUNIT_GRACE=1 HARNESS_BOUT=$T/base "$TESTS/../harness/kunit.sh" run 1 patched plain
+	[ "$(cat run/status)" = 124 ] || fail "status is $(cat run/status)"
+	grep -q 'KTAP version' run/console.log || fail "the log got lost"
+	refuses 'time-out' "$TESTS/../harness/judge.py" kunit run
+}
+
 test_qemu_that_cannot_start()
 {
 	fake_qemu 'echo "no such machine" >&2; exit 1'
@@ -191,13 +210,13 @@ test_kunit_header_stays_in_one_piece()
 	local said='[ 1.0]     KTAP version 1\n[ 1.1] tsc: calibrated\n[ 1.2] clocksource: tsc\n[ 1.3]     # Subtest: a\n[ 1.4]     1..2\n'
 	printf '#!/bin/sh\nprintf "%s"\necho "$@" >arguments\n' "$said" >qemu
 	chmod +x qemu
-	QEMU_PROGRAM=$T/qemu "$TESTS/../harness/qemu-tcg.sh" -smp 2 -accel kvm -accel hvf -m 1G >out
+	QEMU_PROGRAM=$T/qemu "$TESTS/../harness/qemu-tcg.sh" -smp 2 -accel kvm -accel hvf -m 1G | cat >out
 	[ "$(cat arguments)" = '-smp 2 -m 1G -accel tcg' ] || fail "$(cat arguments)"
 	cat out
 	[ "$(sed 's/^.* 1\.\(.\)\].*/\1/' out | tr -d '\n')" = 12034 ] || fail "another order"
 	# and nothing is lost of a kernel that ends there
 	printf '#!/bin/sh\nprintf "[ 1.0] KTAP version 1\n[ 1.1] BUG: x\n[ 1.2] end"\n' >qemu
-	QEMU_PROGRAM=$T/qemu "$TESTS/../harness/qemu-tcg.sh" >out
+	QEMU_PROGRAM=$T/qemu "$TESTS/../harness/qemu-tcg.sh" | cat >out
 	[ "$(cat out)" = "$(printf '[ 1.0] KTAP version 1\n[ 1.1] BUG: x\n[ 1.2] end')" ] || fail "$(cat out)"
 }
 
@@ -258,6 +277,97 @@ test_mutation_without_header()
 	printf 'Guards: invariant 1\n---\nExpect: kunit:a.b\n' >"$R/tests/mutations/6.12/a.patch"
 	refuses one-line 'lacks a header line Expect:' "$R/harness/check-mutations.sh"
 	refuses one-line 'there is no mutation none.patch' "$R/harness/check-mutations.sh" none.patch
+}
+
+test_mutation_bad_input()
+{
+	local test
+	fake_steps
+	mkdir -p "$R/tests/mutations/6.12"
+	for test in write_is_tracked kunit:suite selftest: kunit:; do
+		printf 'Guards: invariant 1\nExpect: kunit:a.b\nExpect: %s\n---\n' "$test" >"$R/tests/mutations/6.12/a.patch"
+		refuses one-line "'Expect: $test' names no test; write" "$R/harness/check-mutations.sh"
+	done
+	refuses one-line 'MUTATIONS=nonsense makes no sense; use all or invariants' \
+		env MUTATIONS=nonsense "$R/harness/check-mutations.sh"
+	printf 'Guards: rule\nExpect: kunit:a.b\n---\n' >"$R/tests/mutations/6.12/a.patch"
+	refuses one-line 'no mutation in tests/mutations/6.12 guards an invariant' \
+		env MUTATIONS=invariants "$R/harness/check-mutations.sh"
+}
+
+test_style_exception_without_a_reason()
+{
+	fake_steps
+	echo LONG_LINE >>"$R/harness/checkpatch.ignore"
+	refuses one-line 'has an entry without a reason; add it' "$R/harness/check-style.sh"
+}
+
+# reproduces EVIDENCE: make reproduce, with that as its only row
+reproduces()
+{
+	echo "bug | 6.12 | plain | | fb_defio.vmalloc.write_is_tracked | it is wrong | $1" >"$R/harness/reproduce.table"
+	make -s -C "$R" reproduce
+}
+
+# fake_bug: fake_steps with an unpatched kernel on which write_is_tracked fails;
+# each boot leaves a line in ./boots
+fake_bug()
+{
+	fake_steps
+	cp -r "$R"/out/6.12/{patched,unpatched}
+	run_leaves boot "echo >>$T/boots
+		cp $TESTS/logs/good-guest/{console.log,status} \$1
+		sed 's/^ok 1 /# fb_defio.c:99:write_is_tracked:Expected 0 (0) == diff (1)\nnot ok 1 /' $TESTS/logs/good-guest/verdict >\$1/verdict"
+}
+
+test_reproduce_by_the_assertion_that_fails()
+{
+	fake_bug
+	reproduces 'fails Expected 0 .*== diff' >out || fail "$(cat out)"
+	grep -Eq '^bug +plain +shown +fb_defio.c:99:' out || fail "$(cat out)"
+	[ "$(tail -n 1 out)" = '1 passed, 0 failed, 0 skipped' ] || fail "$(cat out)"
+	[ "$(wc -l <boots)" -eq 1 ] || fail "more boots than one"
+	! reproduces 'fails Expected 0 .*== pages' >out || fail "another assertion is evidence"
+	grep -Eq '^bug +plain +NO +nothing in [0-9]+ boots' out || fail "$(cat out)"
+}
+
+test_reproduce_by_an_assertion_of_kunit()
+{
+	local said='[ 1.0]     # test_it: EXPECTATION FAILED at ../a/b_kunit.c:7\r\n[ 1.0]     Expected a == 0, but\r\n[ 1.0]         a == 1 (0x1)\r\n[ 1.1]     Expected b\r\n'
+	local row='bug | 6.12 | plain | | kunit:vmf_insert_pfn_mkwrite.test_mkwrite_inserts | it is wrong |'
+	fake_steps
+	cp -r "$R"/out/6.12/{patched,unpatched}
+	run_leaves kunit "cp -r $TESTS/logs/good-kunit/. \$1
+		sed -i '/test_mkwrite_inserts/{n;s/PASS/FAIL/}' \$1/results.json
+		printf '$said' >>\$1/console.log"
+	echo "$row fails ^b_kunit.c:7: Expected a == 0, but a == 1 \(0x1\)\$" >"$R/harness/reproduce.table"
+	make -s -C "$R" reproduce >out || fail "$(cat out)"
+	echo "$row fails Expected b" >"$R/harness/reproduce.table"
+	! make -s -C "$R" reproduce >out || fail "what is no assertion is evidence"
+}
+
+test_reproduce_control()
+{
+	fake_bug
+	! reproduces passes >out || fail "a control that fails is good"
+	[ "$(wc -l <boots)" -eq 1 ] || fail "a control was tried again"
+	grep -Eq '^bug +plain +NO +the test does not pass' out || fail "$(cat out)"
+	run_leaves boot "cp -r $TESTS/logs/good-guest/. \$1"
+	reproduces passes >out || fail "$(cat out)"
+	grep -Eq '^bug +plain +control +fb_defio.vmalloc.write_is_tracked passes' out || fail "$(cat out)"
+	run_leaves boot "cp -r $TESTS/logs/good-guest/. \$1; sed 1d $TESTS/logs/splats/bad-page.log >>\$1/console.log"
+	! reproduces passes >out || fail "a control with a splat is good"
+}
+
+test_reproduce_bad_input()
+{
+	fake_steps
+	refuses one-line "'fails' takes any failing assertion; write 'fails REGEX'" reproduces fails
+	refuses one-line "'\\(' is no regular expression" reproduces 'fails ('
+	refuses one-line "'says' is no evidence; write 'says REGEX', 'fails REGEX' or 'passes'" reproduces says
+	refuses one-line "'crashes' is no evidence" reproduces crashes
+	echo '# nothing' >"$R/harness/reproduce.table"
+	refuses one-line 'lists no bug of 6.12; restore it' make -s -C "$R" reproduce
 }
 
 tap_run

@@ -26,6 +26,11 @@ test_bad_variables()
 	refuses one-line 'ARCH=pdp11 is not supported' steps tree ARCH=pdp11
 	refuses one-line 'V=yes makes no sense; use V=1' steps tree V=yes
 	refuses one-line 'JOBS=many is no number' steps tree JOBS=many
+	for target in run check reproduce; do
+		refuses one-line 'only make test knows ARCH=arm64; leave it out' steps "$target" ARCH=arm64
+	done
+	fake_kernel linux 9
+	refuses one-line 'the checks belong to a base; leave KDIR= out' steps check KDIR="$T/linux"
 }
 
 test_logged_shows_the_end_of_the_log_and_the_exit_code()
