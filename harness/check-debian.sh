@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# With Debian's own amd64 configuration, every driver of drivers/video/fbdev/, DRM's
-# fbdev emulation, the touched files of mm/ and the tests compile, and the compiler
-# says nothing about them that it does not say without the series.
+# With Debian's own amd64 configuration, its drivers of drivers/video/fbdev/ and the
+# users of deferred I/O that it leaves out, DRM's fbdev emulation, the touched files of
+# mm/ and the tests compile, and the compiler says nothing about them that it does not
+# say without the series.
 
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 . "$ROOT/harness/trees.sh"
@@ -15,13 +16,18 @@ phase "check-debian" check-debian
 OBJ=$CHECK/obj-debian
 WORK=
 tmp_dir WORK
-SCOPE=(drivers/video/fbdev lib/tests mm drivers/gpu/drm)
+SCOPE=(drivers/video/fbdev drivers/hid lib/tests mm drivers/gpu/drm)
+# Users that no patch touches: docs/users.md says that they are compiled.
+USERS=(drivers/hid/hid-picolcd_fb.o)
+for path in broadsheetfb hecubafb metronomefb smscufx udlfb xen-fbfront; do
+	USERS+=("drivers/video/fbdev/$path.o")
+done
 TESTS=(lib/tests/fb_defio_mock.o lib/tests/fb_defio_kunit.o lib/tests/pfnmap_kunit.o lib/tests/ssd1307_i2c_mock.o)
 
 # messages COMMIT: what the compiler says there; $WORK/COMMIT.objects: what it made
 messages()
 {
-	local targets=(drivers/video/fbdev/ mm/memory.o mm/rmap.o) path from
+	local targets=(drivers/video/fbdev/ drivers/hid/hid-picolcd_fb.o mm/memory.o mm/rmap.o) path from
 	tree_at "$1"
 	# Without a makefile of its own, the directory is no target (6.12).
 	[ ! -f "$TREE/lib/tests/Makefile" ] || targets+=(lib/tests/)
@@ -49,9 +55,9 @@ messages()
 
 messages base
 messages end
-# What the base compiled, the series has to compile, too, and the tests with it.
+# What the base compiled, the series has to compile, too, and users and tests with it.
 missing=$(comm -23 "$WORK/base.objects" "$WORK/end.objects")
-for path in "${TESTS[@]}"; do
+for path in "${USERS[@]}" "${TESTS[@]}"; do
 	grep -qxF "$path" "$WORK/end.objects" || missing+=" $path"
 done
 [ -z "$missing" ] || die "not compiled: $missing; correct harness/check/debian.config"
