@@ -9,6 +9,7 @@
 #	Guards: invariant 1
 #	Expect: kunit:SUITE.CASE		or selftest:NAME
 #	Kernel: debug				left out: plain
+#	Boots: 8				a race: so many to be noticed; left out: 1
 #
 # Each of the expected tests (several lines are allowed) is run alone and must
 # go red, having been green without the mutation. A mutation that does not apply
@@ -77,7 +78,7 @@ run_test()
 # mutate PATCH NAME: sets $verdict to "red" if all is well, or to what is wrong
 mutate()
 {
-	local patch=$1 kernel expect test
+	local patch=$1 kernel expect test boots state
 	verdict=red
 	kernel=$(kernel_of "$patch")
 	expect=$(field Expect "$patch")
@@ -88,7 +89,14 @@ mutate()
 		verdict="does not build"
 	else
 		for test in $expect; do
-			case $(run_test "$RESULTS/$2" "$kernel" "$test") in
+			boots=$(field Boots "$patch")
+			while
+				state=$(run_test "$RESULTS/$2" "$kernel" "$test")
+				[ "$state" = green ] && [ "${boots:-1}" -gt 1 ]
+			do
+				boots=$((boots - 1))
+			done
+			case $state in
 			red) ;;
 			green) verdict="not noticed by $test" ;;
 			*) verdict="$test did not run" ;;
@@ -126,6 +134,7 @@ for name in "$@"; do
 	for key in Guards Expect; do
 		[ "$(field "$key" "$name")" ] || die "$name lacks a header line $key:; add it above the line ---"
 	done
+	[[ $(field Boots "$name") =~ ^([1-9][0-9]*)?$ ]] || die "$name: Boots: is no number; write Boots: 8"
 	for test in $(field Expect "$name"); do
 		case $test in
 		kunit:?*.?* | selftest:?*) ;;

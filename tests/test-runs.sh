@@ -277,6 +277,8 @@ test_mutation_without_header()
 	printf 'Guards: invariant 1\n---\nExpect: kunit:a.b\n' >"$R/tests/mutations/6.12/a.patch"
 	refuses one-line 'lacks a header line Expect:' "$R/harness/check-mutations.sh"
 	refuses one-line 'there is no mutation none.patch' "$R/harness/check-mutations.sh" none.patch
+	printf 'Guards: invariant 1\nExpect: kunit:a.b\nBoots: some\n---\n' >"$R/tests/mutations/6.12/a.patch"
+	refuses one-line 'Boots: is no number' "$R/harness/check-mutations.sh"
 }
 
 test_mutation_bad_input()
