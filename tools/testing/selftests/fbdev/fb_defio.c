@@ -1154,6 +1154,15 @@ FIXTURE_VARIANT_ADD(fb_defio_unbind, dma_pages_destroy) {
 	.mem = "dma_pages", .free = "destroy", .contiguous = true,
 };
 
+/* Does the memory stay, poisoned, when the driver frees it? */
+static bool has_quarantine(const struct mock *mock)
+{
+	char params[256];
+
+	return mock_read(mock, "params", params, sizeof(params)) > 0 &&
+	       strstr(params, " quarantine=1");
+}
+
 FIXTURE_SETUP(fb_defio_unbind)
 {
 	page_size = sysconf(_SC_PAGESIZE);
@@ -1181,6 +1190,10 @@ FIXTURE_TEARDOWN(fb_defio_unbind)
 		EXPECT_EQ(0, close(self->fd));
 	if (self->mock.name[0] && !self->deleted) {
 		EXPECT_EQ(0, mock_stat(&self->mock, "users"));
+		/* With free=destroy, the poison is there since the last close only. */
+		if (has_quarantine(&self->mock))
+			EXPECT_LT(0, mock_stat(&self->mock, "destroyed"));
+		EXPECT_EQ(0, mock_poison_lost(&self->mock));
 		EXPECT_EQ(0, mock_delete(&self->mock));
 	}
 	EXPECT_EQ(0, mock_kmsg_splats(self->kmsg));
@@ -1412,6 +1425,8 @@ TEST_F_TIMEOUT(fb_defio_unbind, unbind_write_load, 120)
 		self->map = MAP_FAILED;
 		EXPECT_EQ(0, close(self->fd));
 		self->fd = -1;
+		EXPECT_EQ(round + 1, mock_stat(&self->mock, "destroyed"));
+		EXPECT_EQ(0, mock_poison_lost(&self->mock));
 		ASSERT_EQ(0, mock_bind(&self->mock));
 	}
 }
