@@ -28,6 +28,8 @@
  *	the worker is queued again behind the cleanup
  *  fb_defio.vmalloc.two_nodes
  *	writes through one of two device nodes are lost
+ *  fb_defio.vmalloc.unlinked_node
+ *	the address space of a node that is gone is used (needs KASAN to be seen)
  *  fb_defio_panel.vmalloc.open_fails
  *	a file that was not opened counts as open
  *  fb_defio.vmalloc.read_only_pages
@@ -112,6 +114,23 @@ static long faults_of_reads(const uint8_t *map, size_t npages)
 static void *map_fb(int fd, int prot, size_t npages)
 {
 	return mmap(NULL, npages * page_size, prot, MAP_SHARED, fd, 0);
+}
+
+/* Opens a device node that has nobody else, and no name any more. */
+static int open_other_node(const struct mock *mock, int flags)
+{
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/dev/fb_defio_test.%d", getpid());
+	if (mknod(path, S_IFCHR | 0600, makedev(FB_MAJOR, mock_node(mock))))
+		return -errno;
+	fd = open(path, flags | O_CLOEXEC);
+	if (fd < 0)
+		fd = -errno;
+	unlink(path);
+
+	return fd;
 }
 
 /* A child that does not outlive a test that has failed in the middle. */
@@ -608,6 +627,37 @@ TEST_F(fb_defio, two_nodes)
 	put(self->map, 0, 6);
 	EXPECT_FLUSHED();
 	EXPECT_EQ(9, mock_stat(&self->mock, "pages"));
+}
+
+/*
+ * Invariant 5: what deferred I/O looks at does not belong to a device node, as
+ * the last one that the framebuffer was opened through can be gone for good.
+ * Kernels took it from the newest open, or from the newest fault on a page.
+ */
+TEST_F(fb_defio, unlinked_node)
+{
+	uint8_t *map;
+	int fd;
+
+	(void)get(self->map, 0);
+	fd = open_other_node(&self->mock, O_RDWR);
+	ASSERT_LE(0, fd);
+	map = map_fb(fd, PROT_READ | PROT_WRITE, NPAGES);
+	ASSERT_NE(MAP_FAILED, map);
+	(void)get(map, 0);
+	EXPECT_EQ(0, munmap(map, NPAGES * page_size));
+	EXPECT_EQ(0, close(fd));
+	/* RCU frees the inode some time after that. */
+	usleep(300000);
+
+	put(self->map, 1, 1);
+	EXPECT_FLUSHED();
+	put(self->map, 0, 2);
+	EXPECT_FLUSHED();
+	put(self->map, 0, 3);
+	put(self->map, 1, 3);
+	EXPECT_FLUSHED();
+	EXPECT_EQ(4, mock_stat(&self->mock, "pages"));
 }
 
 /* A mapping ends with the page that holds the last byte. */
@@ -1278,7 +1328,6 @@ TEST_F(fb_defio_unbind, unbind_mapped)
 TEST_F(fb_defio_unbind, unbind_mapped_elsewhere)
 {
 	struct gate to_child, to_parent;
-	char path[64];
 	int fd, status;
 	uint8_t *map;
 	pid_t pid;
@@ -1287,10 +1336,7 @@ TEST_F(fb_defio_unbind, unbind_mapped_elsewhere)
 	ASSERT_EQ(0, gate_init(&to_child));
 	ASSERT_EQ(0, gate_init(&to_parent));
 
-	snprintf(path, sizeof(path), "/dev/fb_defio_test.%d", getpid());
-	ASSERT_EQ(0, mknod(path, S_IFCHR | 0600, makedev(FB_MAJOR, mock_node(&self->mock))));
-	fd = open(path, O_RDWR | O_CLOEXEC);
-	unlink(path);
+	fd = open_other_node(&self->mock, O_RDWR);
 	ASSERT_LE(0, fd);
 	map = map_fb(fd, PROT_READ | PROT_WRITE, NPAGES);
 	ASSERT_NE(MAP_FAILED, map);
