@@ -763,6 +763,70 @@ TEST_F(fb_defio, proc_mem)
 	EXPECT_EQ(0, close(fd));
 }
 
+/* The same with the memory of another process, which has a mapping of its own. */
+TEST_F(fb_defio, proc_mem_other)
+{
+	struct gate to_child, to_parent;
+	char out[64], in[64], path[64];
+	uint8_t **addr;
+	int fd, status;
+	off_t pos;
+	pid_t pid;
+
+	addr = mmap(NULL, page_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, addr);
+	ASSERT_EQ(0, gate_init(&to_child));
+	ASSERT_EQ(0, gate_init(&to_parent));
+
+	pid = fork_child();
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		munmap(self->map, NPAGES * page_size);
+		*addr = map_fb(self->fd, PROT_READ | PROT_WRITE, NPAGES);
+		if (*addr != MAP_FAILED)
+			put(*addr, 5, 1);
+		gate_open(&to_parent);
+		gate_wait(&to_child);
+		/* What the parent has written did not make it writable here. */
+		put(*addr, 3, 0x43);
+		gate_open(&to_parent);
+		gate_wait(&to_child);
+		_exit(0);
+	}
+
+	gate_wait(&to_parent);
+	ASSERT_NE(MAP_FAILED, *addr);
+	snprintf(path, sizeof(path), "/proc/%d/mem", pid);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	ASSERT_LE(0, fd);
+	memset(out, 0x42, sizeof(out));
+
+	/* Two pages that the child has not touched, and one that it has. */
+	pos = (off_t)(*addr + 3 * page_size - 32);
+	EXPECT_EQ(64, pwrite(fd, out, 64, pos));
+	EXPECT_EQ(64, pwrite(fd, out, 64, (off_t)(*addr + 5 * page_size)));
+	EXPECT_FLUSHED();
+	EXPECT_EQ(3, mock_stat(&self->mock, "pages"));
+	EXPECT_EQ(64, pread(fd, in, 64, pos));
+	EXPECT_EQ(0, memcmp(in, out, 64));
+	EXPECT_EQ(0, memcmp(self->map + 3 * page_size - 32, out, 64));
+	EXPECT_EQ(0x42, get(self->map, 5));
+
+	gate_open(&to_child);
+	gate_wait(&to_parent);
+	EXPECT_FLUSHED();
+	EXPECT_EQ(4, mock_stat(&self->mock, "pages"));
+	EXPECT_EQ(1, pread(fd, in, 1, (off_t)(*addr + 3 * page_size + 5)));
+	EXPECT_EQ(0x43, in[0]);
+
+	gate_open(&to_child);
+	EXPECT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_EQ(0, status);
+	EXPECT_EQ(0, pread(fd, in, 64, pos)); /* its memory is gone */
+	EXPECT_EQ(0, close(fd));
+	EXPECT_EQ(0, munmap(addr, page_size));
+}
+
 /* Nobody can pin pages of a contiguous framebuffer. */
 TEST_F(fb_defio, process_vm_readv)
 {
