@@ -22,6 +22,9 @@
  *  nack     countdown of transfers: the one that makes it zero is refused
  *  slow_ms  how long a transfer of data takes
  *
+ * The last two are settings of the bus. They can be made before a display is
+ * there, so that its very first transfer fails, and end with the display.
+ *
  * There is one display at a time. It powers up with noise in its RAM.
  */
 
@@ -125,8 +128,6 @@ static void ssd1307_mock_power_up(struct ssd1307_mock *mock)
 	mock->data = 0;
 	mock->stray = 0;
 	mock->errors = 0;
-	mock->nack = 0;
-	mock->slow_ms = 0;
 }
 
 /* Number of argument bytes, or negative if there is no such command. */
@@ -480,6 +481,10 @@ static void ssd1307_mock_delete(struct ssd1307_mock *mock)
 
 	i2c_unregister_device(mock->client);
 	mock->client = NULL;
+
+	guard(mutex)(&mock->lock);
+	mock->nack = 0;
+	mock->slow_ms = 0;
 }
 
 /*

@@ -18,6 +18,9 @@
  *	and leaks it
  *  ssd1307.ssd1306.unbind_mapped
  *	struct fb_info is released while the framebuffer is open
+ *  ssd1307_probe.probe_fails_first
+ *	probe passes that address to __free_pages(), too, when it fails (needs
+ *	DEBUG_VM to be seen)
  */
 
 #include <dirent.h>
@@ -603,6 +606,48 @@ TEST_F(ssd1307, slow_bus)
 	EXPECT_EQ(SIGBUS, mock_probe_write(self->map, 1));
 	ASSERT_EQ(0, mock_write_file(SSD_DEBUGFS "slow_ms", "0"));
 	ASSERT_EQ(0, ssd_bind(self->device));
+}
+
+/*
+ * A display that has never been bound, so that nothing but probe is to blame
+ */
+
+FIXTURE(ssd1307_probe)
+{
+	int kmsg;
+};
+
+FIXTURE_SETUP(ssd1307_probe)
+{
+	if (access(SSD_DEBUGFS "create", W_OK) || access(SSD_DRIVER, X_OK))
+		SKIP(return, "needs CONFIG_SSD1307_I2C_MOCK, FB_SSD1307 and debugfs, as root");
+
+	self->kmsg = mock_kmsg_open();
+	ASSERT_LE(0, self->kmsg);
+}
+
+FIXTURE_TEARDOWN(ssd1307_probe)
+{
+	EXPECT_EQ(0, mock_write_file(SSD_DEBUGFS "delete", "1"));
+	EXPECT_EQ(0, mock_kmsg_splats(self->kmsg));
+}
+
+/* The controller does not answer, be it from the beginning or from later on. */
+TEST_F(ssd1307_probe, probe_fails_first)
+{
+	static const char * const nacks[] = { "1", "2", "12" };
+	char device[32];
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(nacks); i++) {
+		ASSERT_EQ(0, mock_write_file(SSD_DEBUGFS "nack", nacks[i]));
+		EXPECT_EQ(-ENODEV, mock_write_file(SSD_DEBUGFS "create", "ssd1306fb"));
+		EXPECT_EQ(-ENODEV, mock_read_file(SSD_DEBUGFS "device", device,
+						  sizeof(device)));
+	}
+
+	EXPECT_EQ(0, mock_write_file(SSD_DEBUGFS "create", "ssd1306fb"));
+	EXPECT_EQ(1, ssd_state("on"));
 }
 
 TEST_HARNESS_MAIN
