@@ -110,6 +110,12 @@ static const enum fb_defio_test_kind fb_defio_test_contiguous[] = {
 	FB_DEFIO_TEST_CMA,
 };
 
+/* Those whose pages have reference counts of their own. */
+static const enum fb_defio_test_kind fb_defio_test_page_backed[] = {
+	FB_DEFIO_TEST_VMALLOC,
+	FB_DEFIO_TEST_GET_PAGE,
+};
+
 static void fb_defio_test_get_desc(const enum fb_defio_test_kind *kind, char *desc)
 {
 	strscpy(desc, fb_defio_test_kinds[*kind].desc, KUNIT_PARAM_DESC_SIZE);
@@ -117,6 +123,7 @@ static void fb_defio_test_get_desc(const enum fb_defio_test_kind *kind, char *de
 
 KUNIT_ARRAY_PARAM(fb_defio_test_all, fb_defio_test_all, fb_defio_test_get_desc);
 KUNIT_ARRAY_PARAM(fb_defio_test_contiguous, fb_defio_test_contiguous, fb_defio_test_get_desc);
+KUNIT_ARRAY_PARAM(fb_defio_test_page_backed, fb_defio_test_page_backed, fb_defio_test_get_desc);
 
 /*
  * Device nodes
@@ -810,6 +817,72 @@ static void test_struct_page_is_left_alone(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fb_defio_test_count_changed(test, ctx, pages), 0);
 }
 
+/* How many pages do not have @more references and mappings more than in @pages? */
+static unsigned long fb_defio_test_count_wrong(struct fb_defio_test *ctx,
+					       const struct page *pages, int more)
+{
+	unsigned long i, wrong = 0;
+
+	for (i = 0; i < ctx->npages; i++) {
+		const struct page *page = fb_defio_mock_page(ctx->mock, i);
+
+		if (page_ref_count(page) != page_ref_count(&pages[i]) + more ||
+		    atomic_read(&page->_mapcount) != atomic_read(&pages[i]._mapcount) + more)
+			wrong++;
+	}
+
+	return wrong;
+}
+
+/*
+ * Design, counted pages: each mapping holds one reference to each of its pages,
+ * whatever is done to them. Afterwards they are as they were: what is left of
+ * a reference would keep the page from being freed, without a word. The last
+ * close, not munmap(), puts page->mapping back.
+ */
+static void test_page_counts(struct kunit *test)
+{
+	struct fb_defio_test *ctx = fb_defio_test_setup(test);
+	struct page *pages = kvmalloc_array(ctx->npages, sizeof(*pages), GFP_KERNEL);
+	struct fault_kunit_process *other = fault_kunit_process_start(test);
+	unsigned long addr, i, changed = 0;
+	u8 value;
+
+	KUNIT_ASSERT_NOT_NULL(test, pages);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, fb_defio_test_kvfree, pages), 0);
+
+	fb_defio_test_snapshot(ctx, pages);
+	addr = fb_defio_test_map_all(test, ctx);
+	KUNIT_EXPECT_EQ(test, fb_defio_test_count_wrong(ctx, pages, 0), 0);
+	for (i = 0; i < ctx->npages; i++)
+		KUNIT_ASSERT_EQ(test, fault_kunit_read(addr + (i << PAGE_SHIFT), &value), 1);
+	KUNIT_EXPECT_EQ(test, fb_defio_test_count_wrong(ctx, pages, 1), 0);
+	KUNIT_ASSERT_EQ(test, fb_defio_test_write_half(addr, ctx->npages), 0);
+	KUNIT_EXPECT_EQ(test, fb_defio_test_count_wrong(ctx, pages, 1), 0);
+
+	/* In the second process, the first fault is one for writing. */
+	fault_kunit_process_mmap(other, ctx->file, 0, ctx->npages, PROT_RDWR);
+	for (i = 0; i < ctx->npages; i++)
+		KUNIT_ASSERT_EQ(test, fault_kunit_process_write(other,
+								other->addr + (i << PAGE_SHIFT),
+								i), 1);
+	KUNIT_EXPECT_EQ(test, fb_defio_test_count_wrong(ctx, pages, 2), 0);
+	KUNIT_EXPECT_EQ(test, vfs_fsync(ctx->file, 0), 0);
+	KUNIT_EXPECT_EQ(test, fb_defio_test_count_wrong(ctx, pages, 2), 0);
+
+	fault_kunit_process_munmap(other);
+	KUNIT_EXPECT_EQ(test, fb_defio_test_count_wrong(ctx, pages, 1), 0);
+	fb_defio_test_unmap_all(test, ctx, addr);
+	KUNIT_EXPECT_EQ(test, fb_defio_test_count_wrong(ctx, pages, 0), 0);
+	fb_defio_test_close(test, ctx->file);
+	KUNIT_EXPECT_EQ(test, fb_defio_test_count_wrong(ctx, pages, 0), 0);
+	for (i = 0; i < ctx->npages; i++) {
+		if (fb_defio_mock_page(ctx->mock, i)->mapping != pages[i].mapping)
+			changed++;
+	}
+	KUNIT_EXPECT_EQ(test, changed, 0);
+}
+
 /*
  * Invariants 3 and 4: a framebuffer that has been mapped goes back to its
  * allocator whole, and can be had again. The page allocator checks what it is
@@ -1296,6 +1369,7 @@ static struct kunit_case fb_defio_cases[] = {
 	KUNIT_CASE_PARAM(test_delay, fb_defio_test_all_gen_params),
 	KUNIT_CASE_PARAM(test_no_update_is_lost, fb_defio_test_all_gen_params),
 	KUNIT_CASE_PARAM(test_struct_page_is_left_alone, fb_defio_test_contiguous_gen_params),
+	KUNIT_CASE_PARAM(test_page_counts, fb_defio_test_page_backed_gen_params),
 	KUNIT_CASE_PARAM(test_free_and_allocate_again, fb_defio_test_all_gen_params),
 	KUNIT_CASE_PARAM(test_last_page, fb_defio_test_all_gen_params),
 	KUNIT_CASE_PARAM(test_beyond_the_end, fb_defio_test_all_gen_params),
