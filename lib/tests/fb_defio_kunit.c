@@ -1330,6 +1330,54 @@ static void test_cleanup_and_bind_again(struct kunit *test)
 }
 
 /*
+ * Documentation of fb_deferred_io_cleanup(): some drivers clean up and start
+ * again for each mode, with files open. Those can be mapped again and are tracked.
+ * Mappings that were made before stay as dead as if the device had gone.
+ */
+static void test_init_again(struct kunit *test)
+{
+	struct fb_defio_test *ctx = fb_defio_test_setup(test);
+	unsigned long old_addr = fb_defio_test_map_all(test, ctx), addr;
+	unsigned int round;
+	u8 value;
+
+	fb_defio_test_write_samples(test, ctx, old_addr, 0x10, 1);
+	for (round = 0; round < 2; round++) {
+		fb_deferred_io_cleanup(ctx->info);
+		fb_defio_test_expect_samples_flushed(test, ctx, 2 * round + 1);
+		KUNIT_EXPECT_EQ(test, fault_kunit_mmap(test, ctx->file, 0, ctx->npages, PROT_RDWR,
+						       MAP_SHARED), -ENODEV);
+		KUNIT_ASSERT_EQ(test, fb_deferred_io_init(ctx->info), 0);
+
+		addr = fb_defio_test_map_all(test, ctx);
+		fb_defio_test_write_samples(test, ctx, addr, 0x20, 1);
+		fb_defio_test_expect_samples(test, ctx, addr, true);
+		KUNIT_EXPECT_EQ(test, fault_kunit_write(old_addr, 0x30), -EFAULT);
+		KUNIT_EXPECT_EQ(test, fault_kunit_read(old_addr, &value),
+				ctx->contiguous ? -EFAULT : 0);
+		KUNIT_EXPECT_EQ(test, vfs_fsync(ctx->file, 0), 0);
+		fb_defio_test_expect_samples_flushed(test, ctx, 2 * round + 2);
+		fb_defio_test_expect_samples(test, ctx, addr, false);
+
+		/* What is written last comes with the next cleanup. */
+		fb_defio_test_write_samples(test, ctx, addr, 0x40, 1);
+		fb_defio_test_unmap_all(test, ctx, old_addr);
+		old_addr = addr;
+	}
+
+	/* Files that are opened from now on are no different. */
+	fb_defio_test_unmap_all(test, ctx, old_addr);
+	fb_defio_test_close(test, ctx->file);
+	fb_defio_test_expect_samples_flushed(test, ctx, 5);
+	ctx->file = fb_defio_test_open(test, ctx->info->node, O_RDWR);
+	addr = fb_defio_test_map_all(test, ctx);
+	fb_defio_test_write_samples(test, ctx, addr, 0x50, 1);
+	KUNIT_EXPECT_EQ(test, vfs_fsync(ctx->file, 0), 0);
+	fb_defio_test_expect_samples_flushed(test, ctx, 6);
+	fb_defio_test_unmap_all(test, ctx, addr);
+}
+
+/*
  * Invariant 4: a mapping is an open file, too. With no descriptor left, munmap()
  * is what closes the framebuffer, and the device may have gone before.
  */
@@ -1383,6 +1431,7 @@ static struct kunit_case fb_defio_cases[] = {
 	KUNIT_CASE_PARAM(test_cleanup_free_in_remove, fb_defio_test_all_gen_params),
 	KUNIT_CASE_PARAM(test_cleanup_free_in_destroy, fb_defio_test_all_gen_params),
 	KUNIT_CASE_PARAM(test_cleanup_and_bind_again, fb_defio_test_all_gen_params),
+	KUNIT_CASE_PARAM(test_init_again, fb_defio_test_all_gen_params),
 	KUNIT_CASE_PARAM(test_cleanup_with_mapping_only, fb_defio_test_all_gen_params),
 	{}
 };
