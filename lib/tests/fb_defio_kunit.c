@@ -1508,16 +1508,29 @@ static struct fb_defio_contract *fb_defio_contract_setup(struct kunit *test)
 
 /*
  * Expects init to refuse the framebuffer and to leave it as if it did not have
- * deferred I/O: it can be registered and opened, not mapped, and needs no
- * cleanup, though one does no harm.
+ * deferred I/O: nothing of it has changed, it can be registered and opened, not
+ * mapped, and needs no cleanup, though one does no harm.
  */
 static void fb_defio_contract_expect_refused(struct kunit *test, struct fb_info *info)
 {
+	/* All of it, since what belongs to deferred I/O is not the same in each kernel. */
+	struct fb_info *before = kunit_kmalloc(test, sizeof(*before), GFP_KERNEL);
+	struct fb_deferred_io fbdefio = {};
 	struct file *file;
+
+	KUNIT_ASSERT_NOT_NULL(test, before);
+	memcpy(before, info, sizeof(*before));
+	if (info->fbdefio)
+		memcpy(&fbdefio, info->fbdefio, sizeof(fbdefio));
 
 	KUNIT_ASSERT_EQ(test, fb_deferred_io_init(info), -EINVAL);
 	KUNIT_EXPECT_NULL(test, info->fbdefio_state);
+	KUNIT_EXPECT_NULL(test, info->fbdefio_inode);
+	KUNIT_EXPECT_EQ(test, memcmp(before, info, sizeof(*before)), 0);
+	if (info->fbdefio)
+		KUNIT_EXPECT_EQ(test, memcmp(&fbdefio, info->fbdefio, sizeof(fbdefio)), 0);
 	fb_deferred_io_cleanup(info);
+	KUNIT_EXPECT_EQ(test, memcmp(before, info, sizeof(*before)), 0);
 
 	/* On big-endian machines it is also what registration has set before. */
 	info->flags &= ~FBINFO_FOREIGN_ENDIAN;
@@ -1525,6 +1538,7 @@ static void fb_defio_contract_expect_refused(struct kunit *test, struct fb_info 
 	file = fb_defio_test_do_open(info->node, O_RDWR);
 	KUNIT_EXPECT_NOT_ERR_OR_NULL(test, file);
 	if (!IS_ERR(file)) {
+		KUNIT_EXPECT_PTR_EQ(test, file->f_mapping, file_inode(file)->i_mapping);
 		KUNIT_EXPECT_EQ(test, fault_kunit_mmap(test, file, 0, 1, PROT_RDWR, MAP_SHARED),
 				-ENODEV);
 		KUNIT_EXPECT_EQ(test, vfs_fsync(file, 0), 0);
