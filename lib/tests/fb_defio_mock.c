@@ -973,6 +973,8 @@ DEFINE_SHOW_ATTRIBUTE(last);
  * fb_defio_mock_create - make a mock framebuffer device and bind it
  * @params: what to make
  *
+ * Context: Process context, may sleep. Takes the locks of the driver core and
+ *          of fbdev.
  * Return: the device, or ERR_PTR() with the error of the driver's probe
  */
 struct fb_defio_mock *fb_defio_mock_create(const struct fb_defio_mock_params *params)
@@ -1063,6 +1065,9 @@ static void fb_defio_mock_do_delete(struct fb_defio_mock *mock)
  * @mock: device
  *
  * Files can be open and mapped; the rest is freed when the last one is closed.
+ *
+ * Context: Process context, may sleep. Takes the locks of the driver core and
+ *          of fbdev, and waits for debugfs files of the device that are in use.
  */
 void fb_defio_mock_delete(struct fb_defio_mock *mock)
 {
@@ -1078,6 +1083,8 @@ EXPORT_SYMBOL_GPL(fb_defio_mock_delete);
  * fb_defio_mock_bind - bind the driver to an unbound device
  * @mock: device
  *
+ * Context: Process context, may sleep. Takes the locks of the driver core and
+ *          of fbdev.
  * Return: 0 on success, a negative errno otherwise
  */
 int fb_defio_mock_bind(struct fb_defio_mock *mock)
@@ -1090,6 +1097,8 @@ EXPORT_SYMBOL_GPL(fb_defio_mock_bind);
  * fb_defio_mock_unbind - unbind the driver, as on hot-unplug
  * @mock: device
  *
+ * Context: Process context, may sleep. Takes the locks of the driver core and
+ *          of fbdev.
  * Return: 0 on success, -ENODEV if the device is not bound
  */
 int fb_defio_mock_unbind(struct fb_defio_mock *mock)
@@ -1106,6 +1115,7 @@ EXPORT_SYMBOL_GPL(fb_defio_mock_unbind);
  * fb_defio_mock_info - get the framebuffer of a device
  * @mock: device
  *
+ * Context: Process context, may sleep. Takes fb_defio_mock.lock.
  * Return: the framebuffer, which is valid until the device is unbound; NULL if
  *         it is not bound
  */
@@ -1122,6 +1132,7 @@ EXPORT_SYMBOL_GPL(fb_defio_mock_info);
  * @mock: bound device
  * @index: number of the page
  *
+ * Context: Process context, may sleep. Takes fb_defio_mock.lock.
  * Return: the page, without a reference of its own
  */
 struct page *fb_defio_mock_page(struct fb_defio_mock *mock, unsigned long index)
@@ -1136,6 +1147,8 @@ EXPORT_SYMBOL_GPL(fb_defio_mock_page);
  * fb_defio_mock_get_stats - read the counters of a device
  * @mock: device
  * @stats: returns the counters
+ *
+ * Context: Process context, may sleep. Takes fb_defio_mock.lock.
  */
 void fb_defio_mock_get_stats(struct fb_defio_mock *mock, struct fb_defio_mock_stats *stats)
 {
@@ -1150,6 +1163,7 @@ EXPORT_SYMBOL_GPL(fb_defio_mock_get_stats);
  * @offsets: returns the byte offsets of its pages
  * @max: number of elements of @offsets
  *
+ * Context: Process context, may sleep. Takes fb_defio_mock.lock.
  * Return: length of the list, can be more than @max
  */
 unsigned int fb_defio_mock_last_list(struct fb_defio_mock *mock, unsigned long *offsets,
@@ -1167,6 +1181,7 @@ EXPORT_SYMBOL_GPL(fb_defio_mock_last_list);
  * fb_defio_mock_panel - get the panel's content
  * @mock: device
  *
+ * Context: Any.
  * Return: the panel's copy, as long as the framebuffer
  */
 const void *fb_defio_mock_panel(struct fb_defio_mock *mock)
@@ -1179,6 +1194,7 @@ EXPORT_SYMBOL_GPL(fb_defio_mock_panel);
  * fb_defio_mock_poison_lost - look for writes to freed framebuffers
  * @mock: device
  *
+ * Context: Process context, may sleep. Takes fb_defio_mock.lock.
  * Return: number of bytes in quarantine that somebody has written to
  */
 unsigned long fb_defio_mock_poison_lost(struct fb_defio_mock *mock)
