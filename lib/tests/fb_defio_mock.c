@@ -597,7 +597,8 @@ static int fb_defio_mock_do_probe(struct fb_defio_mock *mock)
 	fb_defio_mock_init_screen(info, params);
 	memset(mock->panel, 0, params->len);
 
-	info->fbdefio = fbdefio;
+	if (!params->no_fbdefio)
+		info->fbdefio = fbdefio;
 	ret = fb_deferred_io_init(info);
 	if (ret)
 		goto err_block_free;
@@ -696,6 +697,7 @@ static const struct fb_defio_mock_key fb_defio_mock_keys[] = {
 	{ "sort", offsetof(struct fb_defio_mock_params, sort), true },
 	{ "quarantine", offsetof(struct fb_defio_mock_params, quarantine), true },
 	{ "no_kmemfb", offsetof(struct fb_defio_mock_params, no_kmemfb), true },
+	{ "no_fbdefio", offsetof(struct fb_defio_mock_params, no_fbdefio), true },
 	{ "open_fails", offsetof(struct fb_defio_mock_params, open_fails) },
 };
 

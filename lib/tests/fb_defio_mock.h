@@ -51,6 +51,7 @@ enum fb_defio_mock_mem {
  * @quarantine: do not give the memory back when it is freed, but poison it
  *	and keep it until the device is deleted, so that stray accesses show
  * @no_kmemfb: do not set FBINFO_KMEMFB although the memory is contiguous
+ * @no_fbdefio: do not set info->fbdefio before fb_deferred_io_init()
  * @open_fails: how many user-space opens fail with -EBUSY, counted from each
  *	bind; the ones after them succeed
  */
@@ -66,6 +67,7 @@ struct fb_defio_mock_params {
 	bool free_in_destroy;
 	bool quarantine;
 	bool no_kmemfb;
+	bool no_fbdefio;
 	u32 open_fails;
 };
 

@@ -1665,6 +1665,23 @@ TEST(contiguous_memory_area)
 	EXPECT_EQ(0, mock_kmsg_splats(kmsg));
 }
 
+/* A driver that forgets its struct fb_deferred_io gets an error for it. */
+TEST(no_fbdefio)
+{
+	struct mock mock;
+	int kmsg;
+
+	if (!mock_is_available())
+		SKIP(return, "needs CONFIG_FB_DEFIO_MOCK and debugfs, as root");
+
+	kmsg = mock_kmsg_open();
+	ASSERT_LE(0, kmsg);
+	EXPECT_EQ(-EINVAL, mock_create(&mock, "mem=vmalloc len=4096 no_fbdefio=1"));
+	ASSERT_EQ(0, mock_create(&mock, "mem=vmalloc len=4096"));
+	EXPECT_EQ(0, mock_delete(&mock));
+	EXPECT_EQ(0, mock_kmsg_splats(kmsg));
+}
+
 /*
  * The mock device itself
  */
