@@ -1695,6 +1695,7 @@ static void test_fbcon(struct kunit *test)
 	struct vc_data *vc;
 	unsigned int i;
 	loff_t pos = 0;
+	u8 value;
 
 	KUNIT_ASSERT_NOT_NULL(test, text);
 	hvfb_test_take_console(test, ctx);
@@ -1728,6 +1729,8 @@ static void test_fbcon(struct kunit *test)
 	hvfb_test_draw(test, ctx, addr, first, last, i);
 	i = READ_ONCE(text->lines);
 	hvfb_test_wait(test, READ_ONCE(text->lines) > i);
+	/* The program looks at the text, too. */
+	KUNIT_EXPECT_EQ(test, fault_kunit_read(addr, &value), 0);
 	hvfb_test_unbind(ctx->host);
 	i = READ_ONCE(text->lines);
 	hvfb_test_wait(test, READ_ONCE(text->lines) > i);
