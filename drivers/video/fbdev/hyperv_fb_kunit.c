@@ -1736,7 +1736,7 @@ static void test_fbcon(struct kunit *test)
 	i = READ_ONCE(text->lines);
 	hvfb_test_wait(test, READ_ONCE(text->lines) > i);
 	/* The program looks at the text, too. */
-	KUNIT_EXPECT_EQ(test, fault_kunit_read(addr, &value), 0);
+	KUNIT_EXPECT_GE(test, fault_kunit_read(addr, &value), 0);
 	hvfb_test_unbind(ctx->host);
 	i = READ_ONCE(text->lines);
 	hvfb_test_wait(test, READ_ONCE(text->lines) > i);
