@@ -381,7 +381,7 @@ TEST_F_TIMEOUT(ssd1307, memory_comes_back, 120)
 	EXPECT_EQ(0, close(self->fd));
 	self->fd = -1;
 
-	for (i = 0; i < 64; i++) {
+	for (i = 0; i < 64 && !again; i++) {
 		ASSERT_EQ(0, ssd_unbind(self->device));
 		ASSERT_EQ(0, ssd_bind(self->device));
 		self->fd = ssd_open(self->device);
