@@ -54,21 +54,28 @@ count()
 	passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
 }
 
+# guests CONFIG IMAGE: both at once, as each of them uses one CPU most of the time
+guests()
+{
+	local kunit rc=0
+	"$ROOT/harness/kunit.sh" "$RESULTS/$1-kunit" "$(limit "$1")" patched "$1" &
+	kunit=$!
+	"$ROOT/harness/boot.sh" "$RESULTS/$1-selftest" "$(limit "$1")" "$2" "$initramfs" harness.job=tests || rc=$?
+	wait "$kunit" || rc=$?
+	return "$rc"
+}
+
 test_config()
 {
 	local config=$1 image row all_splats all_verdicts programs
 	"$ROOT/harness/build.sh" patched "$config" >/dev/null
 	image=$(image_of patched "$config")
 
-	phase "KUnit, $config kernel" "test-$config-kunit"
-	logged "KUnit, $config kernel" "$ROOT/harness/kunit.sh" "$RESULTS/$config-kunit" "$(limit "$config")" patched "$config"
+	phase "KUnit and selftests, $config kernel" "test-$config"
+	logged "KUnit and selftests, $config kernel" guests "$config" "$image"
 	phase_end
 	count "$JUDGE" "$(arch_get judge)" "$RESULTS/$config-kunit" "${wanted[@]}"
 	row=$(printf '%-16s' "$counts") all_splats=$splats all_verdicts=$verdict
-	phase "selftests, $config kernel" "test-$config-selftest"
-	logged "selftests, $config kernel" "$ROOT/harness/boot.sh" "$RESULTS/$config-selftest" "$(limit "$config")" \
-		"$image" "$initramfs" harness.job=tests
-	phase_end
 	mapfile -t programs < <(programs "$config")
 	count "$JUDGE" guest "$RESULTS/$config-selftest" "${programs[@]}"
 	row+=$(printf ' %-16s' "$counts") all_splats=$((all_splats + splats)) all_verdicts+=$verdict
