@@ -910,6 +910,12 @@ static void hvfb_test_get_desc(const enum hvfb_test_kind *kind, char *desc)
 KUNIT_ARRAY_PARAM(hvfb_test_all, hvfb_test_all, hvfb_test_get_desc);
 KUNIT_ARRAY_PARAM(hvfb_test_contiguous, hvfb_test_contiguous, hvfb_test_get_desc);
 
+/* In video memory, with a copy in vmalloc() memory for user space. */
+static bool hvfb_test_kind_is_mmio(enum hvfb_test_kind kind)
+{
+	return kind == HVFB_TEST_FALLBACK || kind == HVFB_TEST_GEN2;
+}
+
 struct hvfb_test_hog {
 	struct device *dev;
 	unsigned int n;
@@ -956,7 +962,7 @@ static unsigned int hvfb_test_hog(struct kunit *test)
  */
 static void hvfb_test_need(struct kunit *test, enum hvfb_test_kind kind)
 {
-	if ((kind == HVFB_TEST_GEN2 || kind == HVFB_TEST_FALLBACK) && !hvfb_test_mmio)
+	if (hvfb_test_kind_is_mmio(kind) && !hvfb_test_mmio)
 		kunit_skip(test, "no MMIO, see the command line in hyperv_fb.kunitconfig");
 	if (kind == HVFB_TEST_CMA && !totalcma_pages)
 		kunit_skip(test, "no CMA, see the command line in hyperv_fb.kunitconfig");
@@ -1022,7 +1028,7 @@ static struct hvfb_test *__hvfb_test_setup(struct kunit *test, enum hvfb_test_ki
 	KUNIT_ASSERT_NOT_NULL(test, ctx);
 	params.gen2 = kind == HVFB_TEST_GEN2;
 	params.megabytes = hvfb_test_kinds[kind].megabytes;
-	ctx->mmio = kind == HVFB_TEST_GEN2 || kind == HVFB_TEST_FALLBACK;
+	ctx->mmio = hvfb_test_kind_is_mmio(kind);
 	hvfb_test_need(test, kind);
 	ctx->host = __hvfb_test_host(test, params);
 	hvfb_test_start(test, ctx);
@@ -1959,7 +1965,6 @@ static void test_suspend(struct kunit *test)
 static void test_resume_other_resolution(struct kunit *test)
 {
 	struct hvfb_test *ctx = hvfb_test_setup(test, HVFB_TEST_ALLOC_PAGES);
-	struct fb_var_screeninfo var = ctx->info->var;
 
 	KUNIT_ASSERT_EQ(test, hvfb_test_suspend(ctx), 0);
 	ctx->host->params.width = 1024;
@@ -1968,11 +1973,7 @@ static void test_resume_other_resolution(struct kunit *test)
 	hvfb_test_poll(ctx->host);
 	KUNIT_EXPECT_EQ(test, ctx->host->situ.width_pixels, 800);
 
-	var.xres = 1024;
-	var.yres = 1024;
-	console_lock();
-	KUNIT_EXPECT_EQ(test, fb_set_var(ctx->info, &var), -EINVAL);
-	console_unlock();
+	hvfb_test_set_mode(test, ctx, 1024, 1024, -EINVAL);
 }
 
 /* A host that refuses on resume: the next one, and unbind, work all the same. */
@@ -2340,8 +2341,7 @@ static void test_probe_unwinds_all(struct kunit *test)
 
 	host->params.reply = NULL;
 	KUNIT_ASSERT_EQ(test, hvfb_test_bind(host), 0);
-	KUNIT_EXPECT_EQ(test, hvfb_test_is_mmio(host),
-			kind == HVFB_TEST_GEN2 || kind == HVFB_TEST_FALLBACK);
+	KUNIT_EXPECT_EQ(test, hvfb_test_is_mmio(host), hvfb_test_kind_is_mmio(kind));
 	info = hv_get_drvdata(&host->dev->hdev);
 	npages = PFN_UP(info->fix.smem_len);
 	/* Others use some, too, but not this many. */
