@@ -17,11 +17,13 @@ OBJ=$CHECK/obj-debian
 WORK=
 tmp_dir WORK
 SCOPE=(drivers/video/fbdev drivers/hid lib/tests mm drivers/gpu/drm)
-# Users that no patch touches: docs/users.md says that they are compiled.
+# Drivers that the series converts, users that no patch touches, of which docs/users.md
+# says that they are compiled, and two that there are only with Debian's CONFIG_FB=y.
 USERS=(drivers/hid/hid-picolcd_fb.o)
-for path in broadsheetfb hecubafb metronomefb smscufx udlfb xen-fbfront; do
+for path in ssd1307fb sh_mobile_lcdcfb broadsheetfb hecubafb metronomefb smscufx udlfb xen-fbfront vesafb efifb; do
 	USERS+=("drivers/video/fbdev/$path.o")
 done
+[ ! -f "$PRISTINE/drivers/video/fbdev/hyperv_fb.c" ] || USERS+=(drivers/video/fbdev/hyperv_fb.o)
 TESTS=(lib/tests/fb_defio_mock.o lib/tests/fb_defio_kunit.o lib/tests/pfnmap_kunit.o lib/tests/ssd1307_i2c_mock.o)
 
 # messages COMMIT: what the compiler says there; $WORK/COMMIT.objects: what it made

@@ -92,6 +92,16 @@ test_config()
 		"$row" "$counts" "$all_splats" "$verdict")")
 }
 
+# has_both_ways CPU: what arm64's models are there for is true of this one
+has_both_ways()
+{
+	local way=software expected=software
+	! grep -q 'detected: Hardware dirty bit management' "$RESULTS/$1/console.log" || way=hardware
+	[ "$1" != "$(arch_get dirty)" ] || expected=hardware
+	[ "$way" = "$expected" ] ||
+		die "CPU $1 sets dirty bits in $way; correct harness/arches/arm64, so that both ways are tested"
+}
+
 # test_cpu [CPU]: the KUnit suites on a machine other than x86_64
 test_cpu()
 {
@@ -100,6 +110,7 @@ test_cpu()
 	logged "KUnit, $ARCH, CPU $name" "$ROOT/harness/kunit.sh" "$RESULTS/$name" 1200 patched plain "" "$cpu"
 	phase_end
 	count "$JUDGE" "$(arch_get judge)" "$RESULTS/$name" "${wanted[@]}"
+	[ "$ARCH" != arm64 ] || has_both_ways "$name"
 	table+=("$(printf '%-16s %-16s %-16s %-10s %-7d %s' "$(kernel_version "$BOUT/patched") $ARCH" \
 		"$counts" "CPU $name" - "$splats" "$verdict")")
 }

@@ -6,8 +6,8 @@
  * framebuffer character device, take real page faults on the mappings, and
  * judge by what the driver's callback received and by the state of the PTEs.
  *
- * The delay of the mock devices is so long that the worker runs when a test
- * says so, unless the test is about the delay.
+ * The delay of the mock devices is so long that the worker runs only when a
+ * test says so, unless the test is about the delay.
  */
 
 #include <kunit/test.h>
@@ -420,8 +420,8 @@ static void fb_defio_test_expect_samples_flushed(struct kunit *test,
  */
 
 /*
- * Design, read fault: a read-only PTE, for one fault. Invariant 1: nothing gets
- * on the list, and the worker is left in peace.
+ * Read fault: a read-only PTE, for one fault. Nothing gets on the list, and the
+ * worker is left in peace.
  */
 static void test_read_fault(struct kunit *test)
 {
@@ -451,9 +451,9 @@ static void test_read_fault(struct kunit *test)
 }
 
 /*
- * Design, write fault on an unmapped page: one hardware fault for a first
- * write, which puts the page on the list and leaves a writable PTE. The worker
- * comes after the driver's delay, counted from the first write.
+ * Write fault on an unmapped page: one hardware fault for a first write, which
+ * puts the page on the list and leaves a writable PTE. The worker comes after
+ * the driver's delay, counted from the first write.
  */
 static void test_write_fault(struct kunit *test)
 {
@@ -480,8 +480,8 @@ static void test_write_fault(struct kunit *test)
 }
 
 /*
- * Design, write fault on a read-only PTE: tracked and upgraded in place, for
- * one more fault.
+ * Write fault on a read-only PTE: tracked and upgraded in place, for one more
+ * fault.
  */
 static void test_read_then_write(struct kunit *test)
 {
@@ -504,8 +504,8 @@ static void test_read_then_write(struct kunit *test)
 }
 
 /*
- * Invariant 1 with a second process: each PTE takes a fault of its own, the
- * page is on the list once, and the flush write-protects both PTEs.
+ * With a second process: each PTE takes a fault of its own, the page is on the
+ * list once, and the flush write-protects both PTEs.
  */
 static void test_two_processes(struct kunit *test)
 {
@@ -540,9 +540,9 @@ static void test_two_processes(struct kunit *test)
  */
 
 /*
- * Design, flush: the driver gets exactly the pages that were written, each
- * time. Invariant 1: afterwards their PTEs are read-only and clean, and the next
- * write faults again. fsync() does not wait for the delay.
+ * The driver gets exactly the pages that were written, each time. Afterwards
+ * their PTEs are read-only and clean, and the next write faults again. fsync()
+ * does not wait for the delay.
  */
 static void test_flush(struct kunit *test)
 {
@@ -582,9 +582,9 @@ static void test_flush(struct kunit *test)
 }
 
 /*
- * Design, flush: the driver is called even when the list is empty. There is
- * nothing to write-protect then, which shows by a PTE that has been made
- * writable behind the back of deferred I/O.
+ * The driver is called even when the list is empty. There is nothing to
+ * write-protect then, which shows by a PTE that has been made writable behind
+ * the back of deferred I/O.
  */
 static void test_flush_nothing_dirty(struct kunit *test)
 {
@@ -642,7 +642,7 @@ static void test_sort_pagereflist(struct kunit *test)
 	fb_defio_test_unmap_all(test, ctx, addr);
 }
 
-/* Design, faults: the worker comes by itself, and not before the driver's delay. */
+/* The worker comes by itself, and not before the driver's delay. */
 static void test_delay(struct kunit *test)
 {
 	const unsigned int delay_ms = 100;
@@ -684,8 +684,8 @@ static long fb_defio_test_scribble(unsigned long addr, unsigned long data)
 }
 
 /*
- * Invariant 1 under load: however writes and flushes meet, no write is lost.
- * After the writers have stopped and fsync() has returned, the panel equals the
+ * Under load: however writes and flushes meet, no write is lost. After the
+ * writers have stopped and fsync() has returned, the panel equals the
  * framebuffer.
  */
 static void test_no_update_is_lost(struct kunit *test)
@@ -735,19 +735,26 @@ static void test_no_update_is_lost(struct kunit *test)
 
 KUNIT_DEFINE_ACTION_WRAPPER(fb_defio_test_kvfree, kvfree, void *);
 
+/* The struct pages of the framebuffer as they are now. */
+static const struct page *fb_defio_test_snapshot(struct kunit *test, struct fb_defio_test *ctx)
+{
+	struct page *pages = kvmalloc_array(ctx->npages, sizeof(*pages), GFP_KERNEL);
+	unsigned long i;
+
+	KUNIT_ASSERT_NOT_NULL(test, pages);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, fb_defio_test_kvfree, pages), 0);
+
+	for (i = 0; i < ctx->npages; i++)
+		pages[i] = *fb_defio_mock_page(ctx->mock, i);
+
+	return pages;
+}
+
 /*
  * Everything in struct page that mapping a framebuffer has no business with.
  * Slab keeps changing its part for other objects of the slab, so that for
  * kmalloc() it is the counts alone.
  */
-static void fb_defio_test_snapshot(struct fb_defio_test *ctx, struct page *pages)
-{
-	unsigned long i;
-
-	for (i = 0; i < ctx->npages; i++)
-		pages[i] = *fb_defio_mock_page(ctx->mock, i);
-}
-
 static unsigned long fb_defio_test_count_changed(struct kunit *test, struct fb_defio_test *ctx,
 						 const struct page *pages)
 {
@@ -782,22 +789,18 @@ static long fb_defio_test_write_half(unsigned long addr, unsigned long npages)
 }
 
 /*
- * Invariant 3: no page of the framebuffer is ever reference counted, nor
- * written to in any other way: head and tail pages, before, while and after they
- * are mapped, read, written and flushed.
+ * No page of the framebuffer is ever reference counted, nor written to in any
+ * other way: head and tail pages, before, while and after they are mapped,
+ * read, written and flushed.
  */
 static void test_struct_page_is_left_alone(struct kunit *test)
 {
 	struct fb_defio_test *ctx = fb_defio_test_setup(test);
-	struct page *pages = kvmalloc_array(ctx->npages, sizeof(*pages), GFP_KERNEL);
 	struct fault_kunit_process *other = fault_kunit_process_start(test);
+	const struct page *pages = fb_defio_test_snapshot(test, ctx);
 	unsigned long addr, i;
 	u8 value;
 
-	KUNIT_ASSERT_NOT_NULL(test, pages);
-	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, fb_defio_test_kvfree, pages), 0);
-
-	fb_defio_test_snapshot(ctx, pages);
 	addr = fb_defio_test_map_all(test, ctx);
 	fault_kunit_process_mmap(other, ctx->file, 0, ctx->npages, PROT_RDWR);
 	for (i = 0; i < ctx->npages; i++)
@@ -835,23 +838,19 @@ static unsigned long fb_defio_test_count_wrong(struct fb_defio_test *ctx,
 }
 
 /*
- * Design, counted pages: each mapping holds one reference to each of its pages,
- * whatever is done to them. Afterwards they are as they were: what is left of
- * a reference would keep the page from being freed, without a word. The last
+ * Counted pages: each mapping holds one reference to each of its pages,
+ * whatever is done to them. Afterwards they are as they were: what is left of a
+ * reference would keep the page from being freed, without a word. The last
  * close, not munmap(), puts page->mapping back.
  */
 static void test_page_counts(struct kunit *test)
 {
 	struct fb_defio_test *ctx = fb_defio_test_setup(test);
-	struct page *pages = kvmalloc_array(ctx->npages, sizeof(*pages), GFP_KERNEL);
 	struct fault_kunit_process *other = fault_kunit_process_start(test);
+	const struct page *pages = fb_defio_test_snapshot(test, ctx);
 	unsigned long addr, i, changed = 0;
 	u8 value;
 
-	KUNIT_ASSERT_NOT_NULL(test, pages);
-	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, fb_defio_test_kvfree, pages), 0);
-
-	fb_defio_test_snapshot(ctx, pages);
 	addr = fb_defio_test_map_all(test, ctx);
 	KUNIT_EXPECT_EQ(test, fb_defio_test_count_wrong(ctx, pages, 0), 0);
 	for (i = 0; i < ctx->npages; i++)
@@ -884,9 +883,9 @@ static void test_page_counts(struct kunit *test)
 }
 
 /*
- * Invariants 3 and 4: a framebuffer that has been mapped goes back to its
- * allocator whole, and can be had again. The page allocator checks what it is
- * given, and taints the kernel when that is no free page.
+ * A framebuffer that has been mapped goes back to its allocator whole, and can
+ * be had again. The page allocator checks what it is given, and taints the
+ * kernel when that is no free page.
  */
 static void test_free_and_allocate_again(struct kunit *test)
 {
@@ -920,8 +919,8 @@ static void test_free_and_allocate_again(struct kunit *test)
  */
 
 /*
- * Design, mapping: a framebuffer whose length is no multiple of the page size
- * has a last page like any other, and nothing behind it.
+ * A framebuffer whose length is no multiple of the page size has a last page
+ * like any other, and nothing behind it.
  */
 static void test_last_page(struct kunit *test)
 {
@@ -940,9 +939,8 @@ static void test_last_page(struct kunit *test)
 }
 
 /*
- * Design, mmap(): offset plus length beyond the last page is -EINVAL for a
- * contiguous framebuffer. Others can be mapped so, and what is beyond the end
- * is SIGBUS.
+ * mmap(): offset plus length beyond the last page is -EINVAL for a contiguous
+ * framebuffer. Others can be mapped so, and what is beyond the end is SIGBUS.
  */
 static void test_beyond_the_end(struct kunit *test)
 {
@@ -986,9 +984,9 @@ static void test_beyond_the_end(struct kunit *test)
 }
 
 /*
- * Design, mmap(): copy-on-write mappings of a contiguous framebuffer are
- * refused, and it does not matter whether they could be written to by now.
- * Other framebuffers have them, and what is written there is not shown.
+ * mmap(): copy-on-write mappings of a contiguous framebuffer are refused, and
+ * it does not matter whether they could be written to by now. Other
+ * framebuffers have them, and what is written there is not shown.
  */
 static void test_map_private(struct kunit *test)
 {
@@ -1021,9 +1019,9 @@ static void test_map_private(struct kunit *test)
 }
 
 /*
- * Design, mmap(): a shared, read-only mapping of a file opened for reading
- * works, and never becomes writable. It lacks VM_SHARED. Invariant 2: a writable
- * mapping made after it is write-protected at each flush all the same.
+ * mmap(): a shared, read-only mapping of a file opened for reading works, and
+ * never becomes writable. It lacks VM_SHARED. A writable mapping made after it
+ * is write-protected at each flush all the same.
  */
 static void test_read_only_open(struct kunit *test)
 {
@@ -1060,7 +1058,7 @@ static void test_read_only_open(struct kunit *test)
 	fb_defio_test_unmap_all(test, ctx, addr);
 }
 
-/* Design, mapping: an offset into the framebuffer arrives as such. */
+/* An offset into the framebuffer arrives as such. */
 static void test_map_middle(struct kunit *test)
 {
 	struct fb_defio_test *ctx = fb_defio_test_setup(test);
@@ -1085,8 +1083,8 @@ static void test_map_middle(struct kunit *test)
 }
 
 /*
- * Invariant 5: mappings are tracked whichever device node they were opened
- * through, however many there are, and whichever of them is closed first.
+ * Mappings are tracked whichever device node they were opened through, however
+ * many there are, and whichever of them is closed first.
  */
 static void test_two_nodes(struct kunit *test)
 {
@@ -1126,7 +1124,7 @@ static void test_two_nodes(struct kunit *test)
 }
 
 /*
- * Design, mapping: PFN maps have no pages for GUP, so nobody can pin pages of a
+ * PFN maps have no pages for GUP, so nobody can pin pages of a
  * display, be they mapped or not.
  */
 static void test_gup_is_refused(struct kunit *test)
@@ -1149,8 +1147,8 @@ static void test_gup_is_refused(struct kunit *test)
 }
 
 /*
- * Design, mapping: those who import memory by its PFNs, as for DMA, find the
- * right ones, and that they may write only while the page is tracked.
+ * Those who import memory by its PFNs, as for DMA, find the right ones, and
+ * that they may write only while the page is tracked.
  */
 static void test_follow_pfnmap(struct kunit *test)
 {
@@ -1191,8 +1189,8 @@ static void test_follow_pfnmap(struct kunit *test)
  */
 
 /*
- * The last close does not leave written pages to the delay. Invariant 5:
- * an open that the driver has refused counts for nothing.
+ * The last close does not leave written pages to the delay. An open that the
+ * driver has refused counts for nothing.
  */
 static void test_last_close_flushes(struct kunit *test)
 {
@@ -1225,10 +1223,10 @@ static void test_last_close_flushes(struct kunit *test)
  */
 
 /*
- * Invariant 4, for both ways in which drivers free their memory: cleanup shows
- * what has been written; then no PTE maps a contiguous framebuffer, and accesses
- * are SIGBUS; the worker is not queued and does not run even if the driver
- * queues it; mapping, flushing and closing do no harm.
+ * For both ways in which drivers free their memory: cleanup shows what has been
+ * written; then no PTE maps a contiguous framebuffer, and accesses are SIGBUS;
+ * the worker is not queued and does not run even if the driver queues it;
+ * mapping, flushing and closing do no harm.
  *
  * Other framebuffers keep what is mapped, but it cannot be written to.
  */
@@ -1297,9 +1295,9 @@ static void test_cleanup_free_in_destroy(struct kunit *test)
 }
 
 /*
- * Invariant 4: a mapping that outlives its framebuffer stays dead when the
- * device comes back, and does not disturb the new framebuffer, which may well be
- * in the same memory.
+ * A mapping that outlives its framebuffer stays dead when the device comes
+ * back, and does not disturb the new framebuffer, which may well be in the same
+ * memory.
  */
 static void test_cleanup_and_bind_again(struct kunit *test)
 {
@@ -1378,8 +1376,8 @@ static void test_init_again(struct kunit *test)
 }
 
 /*
- * Invariant 4: a mapping is an open file, too. With no descriptor left, munmap()
- * is what closes the framebuffer, and the device may have gone before.
+ * A mapping is an open file, too. With no descriptor left, munmap() is what
+ * closes the framebuffer, and the device may have gone before.
  */
 static void test_cleanup_with_mapping_only(struct kunit *test)
 {
@@ -1471,6 +1469,7 @@ static const struct fb_ops fb_defio_contract_ops = {
 
 KUNIT_DEFINE_ACTION_WRAPPER(fb_defio_contract_release, framebuffer_release, struct fb_info *);
 KUNIT_DEFINE_ACTION_WRAPPER(fb_defio_contract_vfree, vfree, void *);
+KUNIT_DEFINE_ACTION_WRAPPER(fb_defio_contract_vunmap, vunmap, void *);
 
 static void fb_defio_contract_free_block(void *block)
 {
@@ -1661,6 +1660,27 @@ static void test_contract_no_flag(struct kunit *test)
 	fb_defio_contract_expect_refused(test, ctx->info);
 }
 
+/*
+ * The vmalloc area has pages without a reference count, too. The DMA layer puts
+ * them there when it makes memory of the page allocator uncached.
+ */
+static void test_contract_uncounted_pages(struct kunit *test)
+{
+	struct fb_defio_contract *ctx = fb_defio_contract_setup(test);
+	struct page *pages[1 << FB_DEFIO_CONTRACT_ORDER];
+	void *buffer;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(pages); i++)
+		pages[i] = ctx->block + i;
+	buffer = vmap(pages, ARRAY_SIZE(pages), VM_MAP, PAGE_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, buffer);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, fb_defio_contract_vunmap, buffer), 0);
+	ctx->info->flags &= ~FBINFO_KMEMFB;
+	ctx->info->screen_buffer = buffer;
+	fb_defio_contract_expect_refused(test, ctx->info);
+}
+
 /* The other two kinds of memory do not have to say anything in smem_start. */
 static void test_contract_counted_pages(struct kunit *test)
 {
@@ -1714,6 +1734,7 @@ static struct kunit_case fb_defio_contract_cases[] = {
 	KUNIT_CASE(test_contract_zero_length),
 	KUNIT_CASE(test_contract_get_page),
 	KUNIT_CASE(test_contract_no_flag),
+	KUNIT_CASE(test_contract_uncounted_pages),
 	KUNIT_CASE(test_contract_counted_pages),
 	KUNIT_CASE(test_contract_no_fbdefio),
 	KUNIT_CASE(test_contract_corrected),

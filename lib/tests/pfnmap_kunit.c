@@ -6,9 +6,9 @@
  * The tests map a block of pages through files of their own, whose fault
  * handlers do nothing but insert PTEs, and watch the PTEs change.
  *
- * Both functions warn when they are misused (a VMA of the wrong kind, another
- * pfn where a PTE is already). That is not tested, as a warning is a failure of
- * the kernel under test for whoever reads its log.
+ * vmf_insert_pfn_mkwrite() warns when it is misused (a VMA of the wrong kind,
+ * another pfn where a PTE is already). That is not tested, as a warning is a
+ * failure of the kernel under test for whoever reads its log.
  */
 
 #include <kunit/test.h>
@@ -264,9 +264,9 @@ static void pfnmap_test_suite_exit(struct kunit_suite *suite)
  */
 
 /*
- * Design, mapping: a first write costs one fault, in which a writable and dirty
- * PTE is inserted. The fault is taken without an access first, as the CPU would
- * set the dirty bit as well.
+ * A first write costs one fault, in which a writable and dirty PTE is inserted.
+ * The fault is taken without an access first, as the CPU would set the dirty
+ * bit as well.
  */
 static void test_mkwrite_inserts(struct kunit *test)
 {
@@ -291,8 +291,8 @@ static void test_mkwrite_inserts(struct kunit *test)
 }
 
 /*
- * Design, mapping: a write to a read-only PTE makes that PTE writable in
- * ->pfn_mkwrite(), in one fault, and the caller does nothing more for it.
+ * A write to a read-only PTE makes that PTE writable in ->pfn_mkwrite(), in one
+ * fault, and the caller does nothing more for it.
  */
 static void test_mkwrite_upgrades(struct kunit *test)
 {
@@ -357,8 +357,8 @@ static void test_mkwrite_outside_vma(struct kunit *test)
 }
 
 /*
- * Invariant 3: no page is reference counted, whether its PTE is inserted,
- * upgraded, write-protected or zapped. Tail pages have a count of zero.
+ * No page is reference counted, whether its PTE is inserted, upgraded,
+ * write-protected or zapped. Tail pages have a count of zero.
  */
 static void test_mkwrite_takes_no_reference(struct kunit *test)
 {
@@ -400,9 +400,9 @@ static struct kunit_suite vmf_insert_pfn_mkwrite_suite = {
  */
 
 /*
- * Invariant 1: a read-only PTE is clean, as mprotect() makes a dirty one
- * writable without a fault. What has been write-protected stays mapped, and the
- * next write faults, once.
+ * A read-only PTE is clean, as mprotect() makes a dirty one writable without a
+ * fault. What has been write-protected stays mapped, and the next write faults,
+ * once.
  */
 static void test_wrprotect_cleans(struct kunit *test)
 {
@@ -427,8 +427,8 @@ static void test_wrprotect_cleans(struct kunit *test)
 }
 
 /*
- * Invariant 2: one call serves a range, wherever it begins and ends in however
- * many VMAs at whichever offsets, and leaves everything else alone.
+ * One call serves a range, wherever it begins and ends in however many VMAs at
+ * whichever offsets, and leaves everything else alone.
  */
 static void test_wrprotect_several_vmas(struct kunit *test)
 {
@@ -471,8 +471,8 @@ static void test_wrprotect_several_vmas(struct kunit *test)
 }
 
 /*
- * Invariant 2: a VMA that is not writable does not end the walk. That of a file
- * opened for reading lacks VM_SHARED as well.
+ * A VMA that is not writable does not end the walk. That of a file opened for
+ * reading lacks VM_SHARED as well.
  */
 static void test_wrprotect_read_only_vma(struct kunit *test)
 {
@@ -507,7 +507,7 @@ static void test_wrprotect_read_only_vma(struct kunit *test)
 	vm_munmap(after, len);
 }
 
-/* Invariant 2: pages that are not mapped, or only read, in between stay as they are. */
+/* Pages that are not mapped, or only read, in between stay as they are. */
 static void test_wrprotect_holes(struct kunit *test)
 {
 	struct pfnmap_test *ctx = pfnmap_test_setup(test, PFNMAP_TEST_ORDER);
@@ -538,7 +538,7 @@ static void test_wrprotect_holes(struct kunit *test)
 	vm_munmap(addr + (8 << PAGE_SHIFT), (ctx->npages - 8) << PAGE_SHIFT);
 }
 
-/* Invariant 1: every process loses write access, and each faults for itself. */
+/* Every process loses write access, and each faults for itself. */
 static void test_wrprotect_second_mm(struct kunit *test)
 {
 	struct pfnmap_test *ctx = pfnmap_test_setup(test, PFNMAP_TEST_ORDER);
@@ -563,9 +563,9 @@ static void test_wrprotect_second_mm(struct kunit *test)
 }
 
 /*
- * Invariant 2 at the size of a screen: the range spans more than one page
- * table. Without @hole all of it was written; with it, only the two ends, and
- * the page tables in the middle do not exist.
+ * At the size of a screen: the range spans more than one page table. Without
+ * @hole all of it was written; with it, only the two ends, and the page tables
+ * in the middle do not exist.
  */
 static void pfnmap_test_wrprotect_page_tables(struct kunit *test, bool hole)
 {

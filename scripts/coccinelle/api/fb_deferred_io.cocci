@@ -7,7 +7,8 @@
 ///
 //# Values are followed through the assignments, calls and return statements of
 //# one file, so a buffer that another file allocates is not judged. Drivers with
-//# a get_page function choose their pages themselves. A driver that sets
+//# a get_page function choose their pages themselves, but memory of the DMA layer
+//# has none that they could choose. A driver that sets
 //# FBINFO_KMEMFB and has memory for it is trusted to set it for nothing else.
 //# Drivers may free vmalloc() memory when they are unbound, as each mapping holds
 //# references to the pages that it maps.
@@ -137,11 +138,9 @@ class Driver:
             if name.startswith(('devm_', 'dmam_')):
                 self.tell(where, '%s() memory is freed when the driver is unbound, '
                                  'not in fb_destroy' % name)
-            if self.get_page:
-                continue
             if kind == 'coherent' and not (self.kmemfb and has_linear):
                 self.tell(where, '%s() memory with deferred I/O' % name)
-            elif kind == 'linear' and not self.kmemfb:
+            elif kind == 'linear' and not (self.kmemfb or self.get_page):
                 self.tell(where, '%s() memory with deferred I/O, '
                                  'without FBINFO_KMEMFB' % name)
 

@@ -297,9 +297,9 @@ TEST_F(fb_defio, first_write_faults)
 }
 
 /*
- * Invariant 3: pages of a block are not reference counted. The block is still
- * the driver's after it was mapped, written and unmapped: nobody who allocates
- * memory gets a part of it.
+ * Pages of a block are not reference counted. The block is still the driver's
+ * after it was mapped, written and unmapped: nobody who allocates memory gets a
+ * part of it.
  */
 TEST_F_TIMEOUT(fb_defio, map_write_unmap, 120)
 {
@@ -318,7 +318,7 @@ TEST_F_TIMEOUT(fb_defio, map_write_unmap, 120)
 	EXPECT_EQ(0, munmap(mem, PRESSURE));
 }
 
-/* Invariant 3, again and again, with somebody who uses what is free. */
+/* Again and again, with somebody who uses what is free. */
 TEST_F_TIMEOUT(fb_defio, map_again_under_pressure, 120)
 {
 	int round;
@@ -356,9 +356,9 @@ TEST_F(fb_defio, read_only_pages)
 }
 
 /*
- * Invariant 1, two processes: a flush write-protects the PTEs of both. Where
- * fork() copies PTEs, those of the child are writable and clean, which no other
- * PTE of a framebuffer ever is.
+ * Two processes: a flush write-protects the PTEs of both. Where fork() copies
+ * PTEs, those of the child are writable and clean, which no other PTE of a
+ * framebuffer ever is.
  */
 TEST_F(fb_defio, fork_both_tracked)
 {
@@ -410,7 +410,7 @@ TEST_F(fb_defio, fork_both_tracked)
 	EXPECT_EQ(8, mock_stat(&self->mock, "pages"));
 }
 
-/* Invariant 1 with PTEs that have moved to another address. */
+/* PTEs that have moved to another address. */
 TEST_F(fb_defio, mremap_move)
 {
 	uint8_t *to, *moved;
@@ -475,8 +475,8 @@ TEST_F(fb_defio, munmap_part)
 }
 
 /*
- * Invariant 1, second half: a read-only PTE is clean. mprotect() makes a dirty
- * shared PTE writable again without a fault, and the write would go unnoticed.
+ * A read-only PTE is clean. mprotect() makes a dirty shared PTE writable again
+ * without a fault, and the write would go unnoticed.
  */
 TEST_F(fb_defio, mprotect_flush_between)
 {
@@ -586,7 +586,7 @@ TEST_F(fb_defio, private_mapping)
 	EXPECT_EQ(0, munmap(map, len));
 }
 
-/* Invariant 5: writes are tracked whichever node the file was opened through. */
+/* Writes are tracked whichever node the file was opened through. */
 TEST_F(fb_defio, two_nodes)
 {
 	char path[64];
@@ -630,9 +630,9 @@ TEST_F(fb_defio, two_nodes)
 }
 
 /*
- * Invariant 5: what deferred I/O looks at does not belong to a device node, as
- * the last one that the framebuffer was opened through can be gone for good.
- * Kernels took it from the newest open, or from the newest fault on a page.
+ * What deferred I/O looks at does not belong to a device node, as the last one
+ * that the framebuffer was opened through can be gone for good. Kernels took it
+ * from the newest open, or from the newest fault on a page.
  */
 TEST_F(fb_defio, unlinked_node)
 {
@@ -983,6 +983,7 @@ struct writer {
 	/* Ends at a signal, at a time in ms if not 0, or by a flag if not NULL. */
 	uint64_t until;
 	const atomic_bool *stop;
+	int fd;			/* for fsync() */
 	atomic_ulong done;
 	int sig;		/* raised by the last access */
 };
@@ -1061,8 +1062,8 @@ static atomic_bool *shared_flag(void)
 }
 
 /*
- * Invariant 1 in a race: no write is lost between write-protection, the panel's
- * copy and the next fault, whoever flushes.
+ * In a race: no write is lost between write-protection, the panel's copy and
+ * the next fault, whoever flushes.
  */
 TEST_F_TIMEOUT(fb_defio_panel, many_writers, 120)
 {
@@ -1201,8 +1202,8 @@ TEST_F(fb_defio_panel, delay)
 }
 
 /*
- * Invariant 5: nothing is attached to a file when the driver's fb_open fails.
- * Were such a file counted, no close() would ever be the last one.
+ * Nothing is attached to a file when the driver's fb_open fails. Were such a
+ * file counted, no close() would ever be the last one.
  */
 TEST_F(fb_defio_panel, open_fails)
 {
@@ -1373,8 +1374,8 @@ static int wrong_accesses_after_unbind(uint8_t *map, bool contiguous)
 }
 
 /*
- * Invariant 4: what the driver frees cannot be reached by a mapping, on no page
- * and neither for reading nor for writing.
+ * What the driver frees cannot be reached by a mapping, on no page and neither
+ * for reading nor for writing.
  */
 TEST_F(fb_defio_unbind, unbind_mapped)
 {
@@ -1428,8 +1429,8 @@ TEST_F(fb_defio_unbind, unbind_mapped_elsewhere)
 }
 
 /*
- * Invariant 4: a file that is still open gets errors from everything, and
- * closing it touches nothing that the driver has freed.
+ * A file that is still open gets errors from everything, and closing it touches
+ * nothing that the driver has freed.
  */
 TEST_F(fb_defio_unbind, close_after_unbind)
 {
@@ -1499,12 +1500,13 @@ TEST_F(fb_defio_unbind, rebind)
 #define LOAD_WRITERS	2
 
 /*
- * Invariant 4 in a race: writers and a reader that never stop, fsync() on top,
- * and a panel that is busy when the device goes.
+ * In a race: writers and a reader that never stop, fsync() on top, and a panel
+ * that is busy when the device goes.
  */
 TEST_F_TIMEOUT(fb_defio_unbind, unbind_write_load, 120)
 {
 	struct writer writers[LOAD_WRITERS + 1];
+	int fds[LOAD_ROUNDS];
 	int round, i;
 
 	ASSERT_EQ(0, mock_create(&self->mock,
@@ -1539,12 +1541,16 @@ TEST_F_TIMEOUT(fb_defio_unbind, unbind_write_load, 120)
 		EXPECT_EQ(0, fsync(self->fd));
 		EXPECT_EQ(0, munmap(self->map, self->len));
 		self->map = MAP_FAILED;
-		EXPECT_EQ(0, close(self->fd));
+		fds[round] = self->fd;
 		self->fd = -1;
-		EXPECT_EQ(round + 1, mock_stat(&self->mock, "destroyed"));
-		EXPECT_EQ(0, mock_poison_lost(&self->mock));
 		ASSERT_EQ(0, mock_bind(&self->mock));
 	}
+	for (round = 0; round < LOAD_ROUNDS; round++) {
+		EXPECT_EQ(round, mock_stat(&self->mock, "destroyed"));
+		EXPECT_EQ(0, close(fds[round]));
+	}
+	EXPECT_EQ(LOAD_ROUNDS, mock_stat(&self->mock, "destroyed"));
+	EXPECT_EQ(0, mock_poison_lost(&self->mock));
 }
 
 struct opener {
@@ -1592,7 +1598,7 @@ static void *opener_run(void *arg)
 	return NULL;
 }
 
-/* Invariant 4: open, mmap, fault, fsync and close meet each step of teardown. */
+/* Open, mmap, fault, fsync and close meet each step of teardown. */
 TEST_F_TIMEOUT(fb_defio_unbind, unbind_open_load, 120)
 {
 	struct opener openers[2] = {};
@@ -1627,42 +1633,129 @@ TEST_F_TIMEOUT(fb_defio_unbind, unbind_open_load, 120)
 	EXPECT_EQ(LOAD_ROUNDS, mock_stat(&self->mock, "destroyed"));
 }
 
-/* More than the page allocator has in one block. */
-TEST(contiguous_memory_area)
+/*
+ * More than the page allocator has in one block
+ */
+
+#define LARGE_LEN	(16UL << 20)
+
+FIXTURE(fb_defio_large)
 {
-	const size_t len = 8 << 20;
 	struct mock mock;
+	int kmsg;
+	int fd;
 	uint8_t *map;
-	size_t i;
-	int ret, fd, kmsg;
+};
+
+FIXTURE_SETUP(fb_defio_large)
+{
+	int ret;
+
+	page_size = sysconf(_SC_PAGESIZE);
+	mock_probe_init();
+	self->map = MAP_FAILED;
 
 	if (!mock_is_available())
 		SKIP(return, "needs CONFIG_FB_DEFIO_MOCK and debugfs, as root");
 
-	page_size = sysconf(_SC_PAGESIZE);
-	kmsg = mock_kmsg_open();
-	ASSERT_LE(0, kmsg);
-	ret = mock_create(&mock, "mem=dma_pages len=%zu delay_ms=60000", len);
+	self->kmsg = mock_kmsg_open();
+	ASSERT_LE(0, self->kmsg);
+	ret = mock_create(&self->mock, "mem=dma_pages len=%lu delay_ms=60000", LARGE_LEN);
 	if (ret == -ENOMEM)
-		SKIP(return, "needs 8 MiB of contiguous memory (cma=)");
+		SKIP(return, "needs 16 MiB of contiguous memory (cma=)");
 	ASSERT_EQ(0, ret);
-	fd = mock_open(&mock, O_RDWR);
-	ASSERT_LE(0, fd);
-	map = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	ASSERT_NE(MAP_FAILED, map);
-	for (i = 0; i < len / page_size; i++)
-		put(map, i, i + 1);
-	EXPECT_EQ(0, fsync(fd));
-	EXPECT_EQ(0, mock_panel_diff(&mock, fd, len));
-	for (i = 0; i < len / page_size; i += 7)
-		put(map, i, i + 2);
-	EXPECT_EQ(0, fsync(fd));
-	EXPECT_EQ(0, mock_panel_diff(&mock, fd, len));
-	EXPECT_EQ(0, mock_stat(&mock, "bad_pages"));
-	EXPECT_EQ(0, munmap(map, len));
-	EXPECT_EQ(0, close(fd));
-	EXPECT_EQ(0, mock_delete(&mock));
-	EXPECT_EQ(0, mock_kmsg_splats(kmsg));
+	self->fd = mock_open(&self->mock, O_RDWR);
+	ASSERT_LE(0, self->fd);
+	self->map = map_fb(self->fd, PROT_READ | PROT_WRITE, LARGE_LEN / page_size);
+	ASSERT_NE(MAP_FAILED, self->map);
+}
+
+FIXTURE_TEARDOWN(fb_defio_large)
+{
+	EXPECT_EQ(0, mock_stat(&self->mock, "bad_pages"));
+	if (self->map != MAP_FAILED)
+		EXPECT_EQ(0, munmap(self->map, LARGE_LEN));
+	EXPECT_EQ(0, close(self->fd));
+	EXPECT_EQ(0, mock_delete(&self->mock));
+	EXPECT_EQ(0, mock_kmsg_splats(self->kmsg));
+}
+
+TEST_F(fb_defio_large, contiguous_memory_area)
+{
+	size_t i;
+
+	for (i = 0; i < LARGE_LEN / page_size; i++)
+		put(self->map, i, i + 1);
+	EXPECT_EQ(0, fsync(self->fd));
+	EXPECT_EQ(0, mock_panel_diff(&self->mock, self->fd, LARGE_LEN));
+	for (i = 0; i < LARGE_LEN / page_size; i += 7)
+		put(self->map, i, i + 2);
+	EXPECT_EQ(0, fsync(self->fd));
+	EXPECT_EQ(0, mock_panel_diff(&self->mock, self->fd, LARGE_LEN));
+}
+
+#define UNMAP_ROUNDS	16
+#define UNMAP_WRITES	400	/* from one flush to the next */
+
+static int run_on(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+
+	return sched_setaffinity(0, sizeof(set), &set) ? -errno : 0;
+}
+
+/* Writes to the first page for as long as it is mapped, and flushes in between. */
+static void *drawer_run(void *arg)
+{
+	struct writer *writer = arg;
+
+	if (run_on(1))
+		return NULL;
+	while (!(writer->sig = mock_probe_write(writer->map, writer->done % 0x80))) {
+		if (!(atomic_fetch_add(&writer->done, 1) % UNMAP_WRITES))
+			fsync(writer->fd);
+	}
+
+	return NULL;
+}
+
+/*
+ * munmap() against writes and flushes. It clears the PTE of the first page long
+ * before it flushes the TLB, when it is through with all of them. Another thread
+ * can write to that page in between, and a flush has no PTE to write-protect.
+ */
+TEST_F_TIMEOUT(fb_defio_large, unmap_while_written, 120)
+{
+	int round;
+	size_t i;
+
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
+		SKIP(return, "needs two CPUs");
+
+	ASSERT_EQ(0, run_on(0));
+	for (round = 0; round < UNMAP_ROUNDS; round++) {
+		struct writer writer = { .map = self->map, .fd = self->fd };
+
+		/* PTEs for munmap() to clear */
+		for (i = 1; i < LARGE_LEN / page_size; i++)
+			get(self->map, i);
+		ASSERT_EQ(0, pthread_create(&writer.thread, NULL, drawer_run, &writer));
+		/* Soon after a flush, when the page has its PTE again */
+		while (atomic_load(&writer.done) < 10 * UNMAP_WRITES + UNMAP_WRITES / 8)
+			sched_yield();
+		EXPECT_EQ(0, munmap(self->map, LARGE_LEN));
+		self->map = MAP_FAILED;
+		EXPECT_EQ(0, pthread_join(writer.thread, NULL));
+		EXPECT_EQ(SIGSEGV, writer.sig);
+
+		EXPECT_EQ(0, fsync(self->fd));
+		EXPECT_EQ(0, mock_panel_diff(&self->mock, self->fd, LARGE_LEN));
+		self->map = map_fb(self->fd, PROT_READ | PROT_WRITE, LARGE_LEN / page_size);
+		ASSERT_NE(MAP_FAILED, self->map);
+	}
 }
 
 /* A driver that forgets its struct fb_deferred_io gets an error for it. */
