@@ -3,8 +3,9 @@
 #
 # display.sh DIR SECONDS CONFIG: drivers that serve page-backed memory by deferred
 # I/O, on real (QEMU's) display hardware: a boot of the patched kernel in which
-# ffmpeg draws on DRM's fbdev emulation, and a comparison of three pictures: what
-# ffmpeg draws into a file, what QEMU's screen shows, and what fbcat reads.
+# ffmpeg draws on DRM's fbdev emulation, and a comparison of pictures: what ffmpeg
+# draws into a file, what QEMU's screen shows, what fbcat reads, and what the screen
+# shows when the picture was written line by line.
 # Prints a line as judge.py does; each picture is one more test.
 
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -34,7 +35,7 @@ line=$("$ROOT/harness/judge.py" plain "$dir") || [ $? -eq 1 ] || die "judge.py f
 IFS=' =' read -r _ passed _ failed _ skipped _ splats _ verdict <<<"$line"
 [ ! -s "$dir/files.tar" ] || tar -C "$dir" -xf "$dir/files.tar"
 for adapter in "${adapters[@]%=*}"; do
-	for picture in "$dir/$adapter.ppm" "$dir/$adapter-fbcat.ppm"; do
+	for picture in "$dir/$adapter.ppm" "$dir/$adapter-fbcat.ppm" "$dir/$adapter-lines.ppm"; do
 		if "$ROOT/harness/picture.py" same "$dir/reference.ppm" "$picture" >&2; then
 			passed=$((passed + 1))
 		else
