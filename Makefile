@@ -42,13 +42,13 @@ series: ## the series as an mbox on stdout: make -s series | git -C ~/linux am
 apply: ## puts the series into the tree KDIR=, all of it or nothing
 	@harness/apply.sh
 
-check: ## everything that can be checked without judging a booted kernel, and the harness itself
+check: ## everything about the patches themselves, mutations included, and the harness
 	@harness/check.sh $(ONLY)
 
 refresh: ## from the commits of out/BASE/patched back to patches/ and the new files
 	@harness/refresh.sh
 
-reproduce: ## each bug, shown on the unpatched kernel
+reproduce: ## the bugs, shown on the unpatched kernel
 	@harness/reproduce.sh
 
 tree: ## the patched tree to develop in, out/BASE/patched, brought up to date

@@ -106,3 +106,42 @@ static int qux_probe(struct platform_device *pdev)
 
 	return start(info, info->par, (void *)vmem);
 }
+
+/* Other names for the end of a driver. */
+static void old_remove(struct platform_device *pdev)
+{
+	struct foo_par *par = platform_get_drvdata(pdev);
+
+	free_pages((unsigned long)par->vmem, ORDER); /* bad */
+}
+
+static struct platform_driver old_driver = {
+	.remove_new	= old_remove,
+};
+
+static void part_unbind(struct device *dev, struct device *master, void *data)
+{
+	struct foo_par *par = dev_get_drvdata(dev);
+
+	kvfree(par->vmem); /* bad */
+}
+
+static const struct component_ops part_ops = {
+	.unbind	= part_unbind,
+};
+
+static void quux_free(void *vmem)
+{
+	free_pages_exact(vmem, SIZE); /* bad */
+}
+
+static int quux_probe(struct platform_device *pdev)
+{
+	struct fb_info *info = framebuffer_alloc(sizeof(struct foo_par), &pdev->dev);
+	void *vmem = alloc_pages_exact(SIZE, GFP_KERNEL);
+
+	if (devm_add_action(&pdev->dev, quux_free, vmem))
+		return -ENOMEM;
+
+	return start(info, info->par, vmem);
+}

@@ -44,6 +44,16 @@ static int negated(struct fb_info *info)
 	return ret;
 }
 
+static int assigned_in_a_test(struct fb_info *info)
+{
+	int ret;
+
+	if ((ret = fb_deferred_io_init(info)))
+		return -ENOMEM;
+
+	return register_framebuffer(info);
+}
+
 static int stored(struct foo_par *par)
 {
 	par->info->screen_buffer = vmalloc_user(SIZE);

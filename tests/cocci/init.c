@@ -37,3 +37,10 @@ static int forgotten_probe(struct spi_device *spi, struct fb_info *info)
 
 	return register_framebuffer(info);
 }
+
+static int declared_probe(struct spi_device *spi, struct fb_info *info)
+{
+	int ret = fb_deferred_io_init(info); /* bad */
+
+	return register_framebuffer(info);
+}

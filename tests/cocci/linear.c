@@ -91,6 +91,28 @@ static int param_probe(struct spi_device *spi)
 	return fb_deferred_io_init(par->fb);
 }
 
+/* Asking for the flag is not setting it. */
+static int folio_probe(struct spi_device *spi)
+{
+	struct fb_info *info = framebuffer_alloc(0, &spi->dev);
+	struct folio *folio = folio_alloc(GFP_KERNEL | __GFP_ZERO, ORDER); /* bad */
+
+	info->screen_buffer = folio_address(folio);
+	if (info->flags & FBINFO_KMEMFB)
+		return -EINVAL;
+
+	return fb_deferred_io_init(info);
+}
+
+static int dma_zone_probe(struct spi_device *spi)
+{
+	struct fb_info *info = framebuffer_alloc(0, &spi->dev);
+
+	info->screen_buffer = (void *)__get_dma_pages(GFP_KERNEL | __GFP_ZERO, ORDER); /* bad */
+
+	return fb_deferred_io_init(info);
+}
+
 /* Deferred I/O starts in a callback, which can be that of any device. */
 static int late_open(struct fb_info *info, int user)
 {

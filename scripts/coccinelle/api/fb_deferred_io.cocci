@@ -6,12 +6,13 @@
 /// files can be open, and fb_deferred_io_init() calls with an unused result.
 ///
 //# Values are followed through the assignments, calls and return statements of
-//# one file, so a buffer that another file allocates is not judged. Drivers with
-//# a get_page function choose their pages themselves, but memory of the DMA layer
-//# has none that they could choose. A driver that sets
-//# FBINFO_KMEMFB and has memory for it is trusted to set it for nothing else.
-//# Drivers may free vmalloc() memory when they are unbound, as each mapping holds
-//# references to the pages that it maps.
+//# one file, so a buffer that another file allocates is not judged, and neither is
+//# one that is freed by a function called through a pointer. Drivers with a
+//# get_page function choose their pages themselves, but memory of the DMA layer
+//# has none that they could choose. A driver that sets FBINFO_KMEMFB and has
+//# memory for it is trusted to set it for nothing else. Drivers may free vmalloc()
+//# memory when they are unbound, as each mapping holds references to the pages
+//# that it maps.
 //#
 //# There is no patch mode: whether memory is all that FBINFO_KMEMFB asks for,
 //# what fb_destroy has to keep alive and which error path an unchecked call
@@ -161,9 +162,9 @@ ALLOCATORS = {
     'info': 'framebuffer_alloc',
     'coherent': '(dmam?|usb|pci)_alloc_(coherent|consistent|attrs|wc|writecombine)'
                 '|dma_pool_z?alloc',
-    'linear': '(devm_)?(kv?[mzc]alloc(_array)?(_node)?|k[mz]alloc_objs?|get_zeroed_page'
-              '|(__)?get_free_pages?)|alloc_pages?(_node|_exact|_exact_nid)?|folio_alloc'
-              '|alloc_contig_(pages|range)|dma_alloc_(pages|noncoherent|from_contiguous)'
+    'linear': '(devm_)?(kv?[mzc]alloc(_array)?(_node)?|kv?[mz]alloc_objs?|get_zeroed_page'
+              '|(__)?get_(free|dma)_pages?)|alloc_pages?(_node|_exact|_exact_nid)?|folio_alloc'
+              '|alloc_contig_(pages|range)|dma_alloc_(pages|noncoherent|contiguous|from_contiguous)'
               '|cma_alloc',
 }
 
@@ -173,7 +174,7 @@ FREE = ('kv?free(_sensitive)?|(devm_)?(__)?free_pages?(_exact)?|free_contig_rang
         '|release_from_contiguous|pool_free)|(usb|pci)_free_co(herent|nsistent)')
 
 # Functions that return their first argument, or another view of it.
-SAME_MEMORY = ('memset page_address page_to_virt page_to_phys page_to_pfn pfn_to_page '
+SAME_MEMORY = ('memset page_address folio_address page_to_virt page_to_phys page_to_pfn pfn_to_page '
                'pfn_to_virt virt_to_page virt_to_phys phys_to_virt __va __pa '
                'PFN_PHYS PHYS_PFN').split()
 
@@ -305,7 +306,7 @@ driver(p).calls.setdefault(p[0].current_element, set()).add(F)
 driver(p).args.append((F, int(n), places(E, p)))
 
 @alloc depends on defio@
-identifier F =~ "alloc|free_page|zeroed_page";
+identifier F =~ "alloc|(free|zeroed|dma)_page";
 expression L;
 position p;
 @@
@@ -321,7 +322,7 @@ p << alloc.p;
 driver(p).alloc(places(L, p), F, at(p), p[0].current_element)
 
 @allocator depends on defio@
-identifier F =~ "alloc|free_page|zeroed_page";
+identifier F =~ "alloc|(free|zeroed|dma)_page";
 position p;
 @@
 
@@ -362,6 +363,8 @@ struct S V@p = { .remove = F, };
 struct S V@p = { .remove_new = F, };
 |
 struct S V@p = { .disconnect = F, };
+|
+struct S V@p = { .unbind = F, };
 )
 
 @script:python@
@@ -412,9 +415,17 @@ p << get_page.p;
 
 driver(p).get_page = True
 
+@tested depends on defio@
+symbol FBINFO_KMEMFB;
+expression E;
+position p;
+@@
+
+E & FBINFO_KMEMFB@p
+
 @kmemfb depends on defio@
 symbol FBINFO_KMEMFB;
-position p;
+position p != tested.p;
 @@
 
 FBINFO_KMEMFB@p
@@ -461,10 +472,16 @@ R@r
 
 @forgotten depends on defio@
 local idexpression R;
+identifier V;
+type T;
 position p != used.p;
 @@
 
-R = fb_deferred_io_init@p(...)
+(
+R = fb_deferred_io_init@p(...);
+|
+T V = fb_deferred_io_init@p(...);
+)
 
 @script:python@
 p << forgotten.p;
