@@ -1694,7 +1694,7 @@ TEST_F(fb_defio_large, contiguous_memory_area)
 	EXPECT_EQ(0, mock_panel_diff(&self->mock, self->fd, LARGE_LEN));
 }
 
-#define UNMAP_ROUNDS	16
+#define UNMAP_ROUNDS	8
 #define UNMAP_WRITES	400	/* from one flush to the next */
 
 static int run_on(int cpu)
