@@ -980,8 +980,7 @@ struct writer {
 	unsigned int id;
 	unsigned int seed;
 	bool reads;		/* reads instead */
-	/* Ends at a signal, at a time in ms if not 0, or by a flag if not NULL. */
-	uint64_t until;
+	/* Ends at a signal, or by a flag if not NULL. */
 	const atomic_bool *stop;
 	int fd;			/* for fsync() */
 	atomic_ulong done;
@@ -1712,8 +1711,6 @@ static void *drawer_run(void *arg)
 {
 	struct writer *writer = arg;
 
-	if (run_on(1))
-		return NULL;
 	while (!(writer->sig = mock_probe_write(writer->map, writer->done % 0x80))) {
 		if (!(atomic_fetch_add(&writer->done, 1) % UNMAP_WRITES))
 			fsync(writer->fd);
@@ -1735,14 +1732,16 @@ TEST_F_TIMEOUT(fb_defio_large, unmap_while_written, 120)
 	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
 		SKIP(return, "needs two CPUs");
 
-	ASSERT_EQ(0, run_on(0));
 	for (round = 0; round < UNMAP_ROUNDS; round++) {
 		struct writer writer = { .map = self->map, .fd = self->fd };
 
 		/* PTEs for munmap() to clear */
 		for (i = 1; i < LARGE_LEN / page_size; i++)
 			get(self->map, i);
+		/* The thread inherits its CPU. */
+		ASSERT_EQ(0, run_on(1));
 		ASSERT_EQ(0, pthread_create(&writer.thread, NULL, drawer_run, &writer));
+		ASSERT_EQ(0, run_on(0));
 		/* Soon after a flush, when the page has its PTE again */
 		while (atomic_load(&writer.done) < 10 * UNMAP_WRITES + UNMAP_WRITES / 8)
 			sched_yield();
