@@ -3,7 +3,7 @@
 # Every target is one step under harness/; "make help" explains them.
 
 BASE ?= 6.12
-export BASE KDIR ARCH CONFIGS MUTATIONS V SIGNOFF JOBS
+export BASE KDIR ARCH CONFIGS MUTATIONS V SIGNOFF JOBS TOPIC COVER
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-all series apply check refresh reproduce tree fetch deps
@@ -13,10 +13,13 @@ help: ## this text
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
 	@echo
 	@echo 'BASE=6.12|7.3     the kernel to work with ($(BASE) now)'
+	@echo 'TOPIC="fixes"     only these topics of the series (series, apply), or what this topic'
+	@echo '                  cures or completes (reproduce, check): $(shell grep -v "^#" patches/topics | tr "\n" " ")'
 	@echo 'KDIR=/path        your own kernel tree instead (test: on a copy; apply: changes it)'
 	@echo 'ARCH=arm64        another machine than x86_64 (make test): a file of harness/arches/'
 	@echo 'CONFIGS=debug     only this kernel (make test): plain, debug or both'
 	@echo 'MUTATIONS=invariants   only those that guard an invariant (make check)'
+	@echo 'COVER=1           puts the cover letter of TOPIC= before its mails (make series)'
 	@echo 'V=1               the full output of every command'
 	@echo 'SIGNOFF="N <m>"   adds a Signed-off-by line to each mail of make series'
 	@echo 'ONLY="a b"        only these checks (make check): names as in harness/check-NAME.sh'
@@ -48,7 +51,7 @@ check: ## everything about the patches themselves, mutations included, and the h
 refresh: ## from the commits of out/BASE/patched back to patches/ and the new files
 	@harness/refresh.sh
 
-reproduce: ## the bugs, shown on the unpatched kernel
+reproduce: ## the bugs, shown on the unpatched kernel; TOPIC=fixes: and cured by that topic
 	@harness/reproduce.sh
 
 tree: ## the patched tree to develop in, out/BASE/patched, brought up to date

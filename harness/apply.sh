@@ -1,32 +1,26 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# apply.sh: puts the series into the tree KDIR=, as changes of its files (no
-# commits). Everything is tried on copies first; KDIR gets all of it or nothing.
+# apply.sh: puts the series, or its topics TOPIC=, into the tree KDIR=, as changes
+# of its files (no commits). Everything is tried on copies first; KDIR gets all of
+# it or nothing.
 
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 . "$ROOT/harness/trees.sh"
 
 [ -n "$KDIR" ] || die "which tree? give it: make apply KDIR=/path/to/linux BASE=$BASE (for git am see make series)"
 "$ROOT/harness/deps.sh" fetch
-python3 "$ROOT/harness/series.py" --names >/dev/null
+TOPICS=${TOPIC:-}
+series --names >/dev/null
 
-# for the message of a patch that does not apply
-pristine_version() { printf '%s (%s)\n' "$(kernel_version "$KDIR")" "$KDIR"; }
-
-phase "apply: patches/$BASE to $KDIR" apply
-if series_in "$KDIR"; then
-	say "   $KDIR has the whole series already; nothing was changed"
-	exit 0
-fi
-
+phase "apply: ${TOPICS:-all topics} to $KDIR" apply
 SMALL=
 tmp_dir SMALL
-new_repo "$SMALL"
-{ series --paths && series --new-files; } | copy_files "$KDIR" "$SMALL"
-hgit -C "$SMALL" add -f .
-hgit -C "$SMALL" commit -q --allow-empty -m base
-hgit -C "$SMALL" tag base
+small_repo "$SMALL" "$KDIR" "$(kernel_version "$KDIR") ($KDIR)"
+if series_in "$SMALL" base; then
+	say "   $KDIR has it already; nothing was changed"
+	exit 0
+fi
 head=$(commit_series "$SMALL" base)
 hgit -C "$SMALL" diff --name-only --diff-filter=AM base "$head" >"$SMALL/.git/written"
 hgit -C "$SMALL" diff --name-only --diff-filter=D base "$head" >"$SMALL/.git/deleted"

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # check-mutations.sh [PATCH...]: does each rule have a test that notices when it
-# is broken? Every patch of tests/mutations/$BASE breaks one rule of the patched
-# kernel; MUTATIONS=invariants takes only those that guard an invariant. A patch's
-# header says which rule, and who has to notice:
+# is broken? Every patch of tests/mutations/ breaks one rule of the patched kernel,
+# NN-name@6.12.patch that of 6.12 only; MUTATIONS=invariants takes only those that
+# guard an invariant. A patch's header says which rule, and who has to notice:
 #
 #	Guards: invariant 1
 #	Expect: kunit:SUITE.CASE		or selftest:NAME
@@ -16,6 +16,7 @@
 # or does not build proves nothing: an error.
 
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+. "$ROOT/harness/trees.sh"
 
 # Laid out as the base's own directory, so that the compiler cache knows the
 # objects: it sees paths relative to the build directory.
@@ -26,14 +27,6 @@ RESULTS=$BOUT/results/mutations
 LIMIT=200
 red=0 wrong=0 table=()
 
-# mutant_step STEP ARGS...: with the mutated tree instead of the base's
-mutant_step()
-{
-	local step=$1
-	shift
-	HARNESS_BOUT=$MUTANTS "$ROOT/harness/$step.sh" "$@"
-}
-
 field() { sed -n "/^---\$/q; s/^$1: *//p" "$2"; }
 
 kernel_of()
@@ -43,20 +36,6 @@ kernel_of()
 	printf '%s' "${kernel:-plain}"
 }
 
-touched() { sed -n 's,^+++ b/\([^\t]*\).*,\1,p' "$@" | sort -u; }
-
-# restore PATCH...: the files that they touch as in the patched tree, but with
-# the present time, or make would keep the objects of another mutation
-restore()
-{
-	local path
-	touched "$@" | while IFS= read -r path; do
-		[ -f "$BOUT/patched/$path" ] || die "$1 touches $path, which the patched tree has not; update it"
-		mkdir -p "$(dirname "$MUTANT/$path")"
-		cp --remove-destination "$BOUT/patched/$path" "$MUTANT/$path"
-	done
-}
-
 # run_test DIR KERNEL TEST: prints green, red or absent. A selftest is named by
 # itself ("-t") or with its fixture ("-r").
 run_test()
@@ -64,7 +43,7 @@ run_test()
 	local name=${3#*:} option=-t
 	case $3 in
 	kunit:*.*)
-		mutant_step kunit "$1" "$LIMIT" patched "$2" "$name" 2>>"$LOG"
+		in_bout "$MUTANTS" kunit "$1" "$LIMIT" patched "$2" "$name" 2>>"$LOG"
 		;;
 	selftest:?*)
 		[[ $name != *.* ]] || option=-r
@@ -82,10 +61,9 @@ mutate()
 	verdict=red
 	kernel=$(kernel_of "$patch")
 	expect=$(field Expect "$patch")
-	# Not as part of the repository around it, where git would skip every file.
-	if ! GIT_CEILING_DIRECTORIES=$BOUT git -C "$MUTANT" apply "$patch" >>"$LOG" 2>&1; then
+	if ! hgit -C "$MUTANT" apply "$patch" >>"$LOG" 2>&1; then
 		verdict="does not apply"
-	elif ! mutant_step build patched "$kernel" >>"$LOG" 2>&1; then
+	elif ! in_bout "$MUTANTS" build patched "$kernel" >>"$LOG" 2>&1; then
 		verdict="does not build"
 	else
 		for test in $expect; do
@@ -103,7 +81,7 @@ mutate()
 			esac
 		done
 	fi
-	restore "$patch"
+	hgit -C "$MUTANT" reset -q --hard
 }
 
 # green_before KERNEL TEST: dies if the test is not green without any mutation
@@ -116,20 +94,21 @@ green_before()
 }
 
 for name in "$@"; do
-	[ -f "$name" ] || die "there is no mutation $name; they are in tests/mutations/$BASE"
+	[ -f "$name" ] || die "there is no mutation $name; they are in tests/mutations"
 done
 if [ $# -eq 0 ]; then
+	mapfile -t all < <(find "$ROOT/tests/mutations" -name '*.patch' \( ! -name '*@*' -o -name "*@$BASE.patch" \) | sort)
+	[ ${#all[@]} -gt 0 ] || die "tests/mutations has no patches for $BASE; add one for each rule that has a test"
 	case ${MUTATIONS:-all} in
-	all) set -- "$ROOT/tests/mutations/$BASE"/*.patch ;;
+	all) set -- "${all[@]}" ;;
 	invariants)
-		mapfile -t patches < <(grep -l '^Guards: *invariant' "$ROOT/tests/mutations/$BASE"/*.patch)
-		[ ${#patches[@]} -gt 0 ] || die "no mutation in tests/mutations/$BASE guards an invariant; restore them"
+		mapfile -t patches < <(grep -l '^Guards: *invariant' "${all[@]}")
+		[ ${#patches[@]} -gt 0 ] || die "no mutation of $BASE guards an invariant; restore them"
 		set -- "${patches[@]}"
 		;;
 	*) die "MUTATIONS=$MUTATIONS makes no sense; use all or invariants" ;;
 	esac
 fi
-[ -f "$1" ] || die "tests/mutations/$BASE has no patches; add one for each rule that has a test"
 for name in "$@"; do
 	for key in Guards Expect; do
 		[ "$(field "$key" "$name")" ] || die "$name lacks a header line $key:; add it above the line ---"
@@ -148,15 +127,13 @@ done
 initramfs=$("$ROOT/harness/initramfs.sh" patched)
 lock mutations
 phase "check-mutations: the kernel without any" check-mutations
-rm -rf "$MUTANT" "$RESULTS"
+rm -rf "$RESULTS"
 mkdir -p "$RESULTS" "$MUTANTS"
-cp -al "$BOUT/patched" "$MUTANT"
-# Its index and refs would be changed for both trees.
-rm -rf "$MUTANT/.git"
-# All of them, as the last run may have ended anywhere.
-restore "$ROOT/tests/mutations/$BASE"/*.patch "$@"
+[ -z "$(hgit -C "$BOUT/patched" status --porcelain)" ] ||
+	die "${BOUT#"$ROOT"/}/patched has uncommitted changes, which a mutant would lack; commit them"
+put_tree "$MUTANT" "$(hgit -C "$BOUT/patched" rev-parse HEAD)"
 for kernel in $(for name in "$@"; do kernel_of "$name"; echo; done | sort -u); do
-	logged "build $kernel" mutant_step build patched "$kernel"
+	logged "build $kernel" in_bout "$MUTANTS" build patched "$kernel"
 done
 for name in "$@"; do
 	for test in $(field Expect "$name"); do

@@ -12,19 +12,19 @@ check_tree
 phase "check-prefixes" check-prefixes
 OBJ=$CHECK/obj-prefixes
 commit=
-for commit in $(hgit -C "$SMALL" rev-list --reverse base..end); do
-	title=$(hgit -C "$SMALL" log -1 --format=%s "$commit")
+for commit in $(hgit -C "$REPO" rev-list --reverse base..end); do
+	title=$(hgit -C "$REPO" log -1 --format=%s "$commit")
 	tree_at "$commit"
 	mapfile -t targets < <(objects_of "$commit")
-	headers=$(hgit -C "$SMALL" diff --name-only "$commit^" "$commit" -- '*.h')
+	headers=$(hgit -C "$REPO" diff --name-only "$commit^" "$commit" -- '*.h')
 	case $headers in
 	*include/linux/mm* | *include/linux/rmap.h*) targets+=(drivers/video/fbdev/core/ mm/) ;;
 	?*) targets+=(drivers/video/fbdev/core/) ;;
 	esac
-	logged "configuration" configure "$OBJ" || die "after \"$title\" the kernel cannot be configured; see the log"
+	configure objects "$OBJ"
 	logged "$title" kmake "$TREE" "$OBJ" "${targets[@]}" ||
 		die "after \"$title\" the touched objects do not build; see the log"
 	say "   ok: $title"
 done
-[ -n "$commit" ] || die "the series of $BASE is empty; restore patches/$BASE"
+[ -n "$commit" ] || die "the series of $BASE is empty; restore patches/"
 need_objects "$OBJ" end

@@ -32,7 +32,7 @@ import os
 import re
 import sys
 
-# "Call Trace:" catches the splats that nobody thought of.
+# "Call Trace:" catches the splats that nobody thought of; arm and arm64 say "Call trace:".
 SPLAT = re.compile(r"""
     \bBUG:\  | kernel\ BUG\ at | \bWARNING:\  | -+\[\ cut\ here\ \]-+
     | \bOops\b | general\ protection\ fault | [Uu]nable\ to\ handle
@@ -45,7 +45,8 @@ SPLAT = re.compile(r"""
     | detected\ stalls?\ on | self-detected\ stall | soft\ lockup | hard\ LOCKUP
     | page\ allocation\ failure | invoked\ oom-killer | Out\ of\ memory
     | suspected\ memory\ leak | leak\ detector\ disabled | Object\ .*\ remaining\ in
-    | stack\ overflow | stack-protector | Kernel\ panic | Call\ Trace:
+    | stack\ overflow | stack-protector | Kernel\ panic | Call\ [Tt]race:
+    | Trying\ to\ free\ nonexistent\ resource
     """, re.VERBOSE)
 # Where a new one begins, however close to the one before.
 HEAD = re.compile(r"\bBUG: |\bWARNING: |\[ cut here \]")
@@ -152,6 +153,8 @@ class TapProgram:
     def line(self, run, text):
         plan = PLAN.match(text)
         if plan:
+            if self.plan is not None:
+                run.wrong(f"{self.name}: a second TAP plan")
             self.plan = int(plan.group(1))
             return
         # Of what a failing check says, the first line: later ones follow from it.
@@ -159,6 +162,8 @@ class TapProgram:
             self.comment = text[1:] if COMMENT.match(text) else ""
         result = RESULT.match(text)
         if not result:
+            if re.match(r"(not )?ok\b", text):
+                run.wrong(f"{self.name}: a result without a number: '{text}'")
             return
         comment, self.comment = self.comment, ""
         verdict, number, rest = result.groups()
@@ -188,44 +193,45 @@ def judge_verdict(run, text, new_program, wanted):
     if not text:
         run.wrong("no verdict: the guest sent nothing")
         return
-    lines = text.split("\n")
-    last = lines.pop()
-    if last or not re.fullmatch(r"verdict done \d+", lines[-1] if lines else ""):
+    *lines, last = text.split("\n")
+    end = re.fullmatch(r"verdict done (\d+)", lines[-1] if lines else "")
+    if end:
+        lines.pop()
+    if last or not end:
         run.wrong("no verdict: what the guest sent is cut off")
-    if not re.fullmatch(r"begin \S+", lines[0] if lines else ""):
+    if not re.fullmatch(r"begin \S+", lines.pop(0) if lines else ""):
         run.wrong("the guest's report does not start with 'begin JOB'")
 
     program = None
     programs = 0
     reported = set()
-    for line in lines[1:]:
-        start = re.fullmatch(r"program (\S+)", line)
-        if start and not program:
-            program = new_program(start.group(1))
-            programs += 1
-            reported.add(program.name)
-            continue
+    for line in lines:
         if program:
-            end = re.fullmatch(rf"exit {re.escape(program.name)} (\d+)", line)
-            if end:
-                program.end(run, int(end.group(1)))
+            exit_code = re.fullmatch(rf"exit {re.escape(program.name)} (\d+)", line)
+            if exit_code:
+                program.end(run, int(exit_code.group(1)))
                 program = None
             else:
                 program.line(run, line)
             continue
+        start = re.fullmatch(r"program (\S+)", line)
         leaks = re.fullmatch(r"leaks (\d+)", line)
-        if leaks:
+        if start:
+            program = new_program(start.group(1))
+            programs += 1
+            reported.add(program.name)
+        elif leaks:
             reported.add("kmemleak")
             if int(leaks.group(1)):
                 run.wrong(f"kmemleak found {leaks.group(1)} leaked object(s)")
-        if line.startswith(("no ", "leaks ")) and not leaks:
-            run.wrong(f"the guest says: {line}")
+        elif not line.startswith("# leak: "):
+            run.wrong(f"outside of a program: '{line}'")
     if program:
         run.wrong(f"{program.name}: did not end")
     if not programs:
         run.wrong("the guest ran no program")
-    elif lines[-1].startswith("verdict done") and lines[-1] != f"verdict done {programs}":
-        run.wrong(f"the guest reported {programs} programs and a '{lines[-1]}'")
+    elif end and int(end.group(1)) != programs:
+        run.wrong(f"the guest reported {programs} programs and a '{end.group()}'")
     for name in wanted:
         if name not in reported:
             run.wrong(f"{name} did not run")

@@ -214,6 +214,14 @@ kernel_version()
 	     END { if (v == "" || p == "") exit 1; print v "." p "." (s == "" ? 0 : s) }' "$1/Makefile"
 }
 
+# in_bout DIR STEP ARGS...: a step with that directory for $BOUT
+in_bout()
+{
+	local dir=$1 step=$2
+	shift 2
+	HARNESS_BOUT=$dir "$ROOT/harness/$step.sh" "$@"
+}
+
 # image_of TREE CONFIG: the kernel that build.sh leaves there
 image_of() { printf '%s/%s\n' "$(build_dir "$1" "$2")" "$(arch_get image)"; }
 

@@ -4,8 +4,11 @@
 # make reproduce: each bug of reproduce.table on the unpatched kernel, in a boot
 # of its own, with the kernel's words; and the controls, tests that have to pass
 # there. Fails when a bug does not show or a control does not pass.
+# With TOPIC=fixes: only the bugs that this topic cures; and on the kernel that has
+# the topics up to that one, the same tests have to pass.
 
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+. "$ROOT/harness/trees.sh"
 
 RESULTS=$BOUT/results/reproduce
 # Some of them are races, lost in every second boot: so many boots to show up.
@@ -14,11 +17,21 @@ shown=0 missing=0 table=()
 
 trim() { local text=$1; text=${text#"${text%%[![:space:]]*}"}; printf '%s' "${text%"${text##*[![:space:]]}"}"; }
 
-# rows: those of the table that concern this base
+# rows: those of the table that concern this base and topic
 rows()
 {
-	awk -F '|' -v base="$BASE" '!/^(#|$)/ && index(" " $2 " ", " " base " ")' \
-		"$ROOT/harness/reproduce.table"
+	awk -F '|' -v base="$BASE" -v topic="${TOPIC:-}" '!/^(#|$)/ && index(" " $2 " ", " " base " ") &&
+		(topic == "" || $7 ~ "^ *" topic ":")' "$ROOT/harness/reproduce.table"
+}
+
+# check_cure TOPIC: SUBJECT: dies unless that base has such a patch
+check_cure()
+{
+	local topic=${1%%: *} subject=${1#*: } names
+	[[ $1 == *': '* ]] || die "reproduce.table: '$1' names no patch; write 'topic: subject' before the evidence"
+	names=$(TOPICS=$topic series --names)
+	(cd "$ROOT/patches" && xargs head -qn 1 <<<"$names") | grep -qxF "Subject: [PATCH] $subject" ||
+		die "reproduce.table: the topic $topic has no patch \"$subject\" for $BASE; correct the row"
 }
 
 # check_evidence HOW: dies unless it is some
@@ -74,21 +87,32 @@ evidence()
 	esac
 }
 
-# run DIR CONFIG ARGUMENTS TEST: one boot
+# run BOUT TREE DIR CONFIG ARGUMENTS TEST: one boot
 run()
 {
-	local dir=$1
+	local bout=$1 tree=$2 dir=$3
+	shift 2
 	if [[ $4 = kunit:* ]]; then
 		[ -z "$3" ] || die "reproduce.table: kernel arguments are not for KUnit suites; leave '$3' out"
-		"$ROOT/harness/kunit.sh" "$dir" 300 unpatched "$2" "${4#kunit:}" 2>>"$LOG"
+		in_bout "$bout" kunit "$dir" 300 "$tree" "$2" "${4#kunit:}" 2>>"$LOG"
 		grep -qs 'KTAP version' "$dir/console.log" ||
 			die "the KUnit suites did not start; see ${dir#"$ROOT"/}"
 		return 0
 	fi
-	"$ROOT/harness/boot.sh" "$dir" 300 "$(image_of unpatched "$2")" \
-		"$initramfs" harness.job=tests "harness.args=\"$(selftest_program "$4") -r $4\"" "$3" 2>>"$LOG"
+	"$ROOT/harness/boot.sh" "$dir" 300 "$(BOUT=$bout image_of "$tree" "$2")" \
+		"$bout/build/$tree-initramfs.cpio" harness.job=tests "harness.args=\"$(selftest_program "$4") -r $4\"" "$3" 2>>"$LOG"
 	grep -qsE '^1\.\.1$' "$dir/verdict" || grep -qs "$4" "$dir/console.log" ||
 		die "the selftest $4 did not start; see ${dir#"$ROOT"/}"
+}
+
+# cured DIR CONFIG ARGUMENTS TEST BOOTS: does the test pass with the topic, each time?
+cured()
+{
+	local try
+	for ((try = 0; try < $5; try++)); do
+		run "$BOUT/upto" patched "${@:1:4}"
+		[ "$("$ROOT/harness/judge.py" case "$1" "${4#kunit:}")" = green ] || return 1
+	done
 }
 
 # reproduce NAME CONFIG ARGUMENTS TEST HOW TEXT
@@ -98,13 +122,16 @@ reproduce()
 	# A control has to pass at once.
 	if [ "$5" = passes ]; then tries=1 good=control; fi
 	for ((try = 1; try <= tries; try++)); do
-		run "$dir" "$2" "$3" "$4"
+		run "$BOUT" unpatched "$dir" "$2" "$3" "$4"
 		if words=$(evidence "$dir" "$4" "$5"); then
 			verdict=$good
 			break
 		fi
 	done
-	if [ "$verdict" = "$good" ]; then
+	if [ "$verdict" = shown ] && [ -n "${TOPIC:-}" ] && ! cured "$dir-cured" "$2" "$3" "$4" "$try"; then
+		missing=$((missing + 1))
+		verdict=UNCURED words="the test does not pass with $TOPIC; see ${dir#"$ROOT"/}-cured"
+	elif [ "$verdict" = "$good" ]; then
 		shown=$((shown + 1))
 	else
 		missing=$((missing + 1))
@@ -123,29 +150,40 @@ need_x86_64
 WORK=
 tmp_dir WORK
 rows >"$WORK/rows"
-[ -s "$WORK/rows" ] || die "harness/reproduce.table lists no bug of $BASE; restore it"
+[ -s "$WORK/rows" ] || die "harness/reproduce.table lists no bug of $BASE${TOPIC:+ that the topic $TOPIC cures}; restore it${TOPIC:+ or use another TOPIC=}"
 # The evidence is the last field, so that its regular expression may have a |.
-while IFS='|' read -r _ _ _ _ _ _ how; do
+while IFS='|' read -r _ _ _ _ _ _ cure how; do
 	check_evidence "$(trim "$how")"
+	[ "$(trim "$how")" = passes ] || check_cure "$(trim "$cure")"
 done <"$WORK/rows"
-"$ROOT/harness/deps.sh" fetch build qemu
-"$ROOT/harness/tree.sh" unpatched
-initramfs=$("$ROOT/harness/initramfs.sh" unpatched)
 mapfile -t configs < <(cut -d '|' -f 3 "$WORK/rows" | tr -d ' ' | sort -u)
-for config in "${configs[@]}"; do
-	"$ROOT/harness/build.sh" unpatched "$config" >/dev/null
-done
+"$ROOT/harness/deps.sh" fetch build qemu
+# prepare BOUT TREE: its kernels and initramfs
+prepare()
+{
+	local config
+	in_bout "$1" initramfs "$2" >/dev/null
+	for config in "${configs[@]}"; do
+		in_bout "$1" build "$2" "$config" >/dev/null
+	done
+}
+"$ROOT/harness/tree.sh" unpatched
+prepare "$BOUT" unpatched
+if [ -n "${TOPIC:-}" ]; then
+	"$ROOT/harness/tree.sh" upto "$TOPIC"
+	prepare "$BOUT/upto" patched
+fi
 
 rm -rf "$RESULTS"
-phase "reproduce on $(kernel_version "$BOUT/unpatched")" reproduce
-while IFS='|' read -r name _ config arguments test text how; do
+phase "reproduce on $(kernel_version "$BOUT/unpatched")${TOPIC:+, cured by $TOPIC}" reproduce
+while IFS='|' read -r name _ config arguments test text _ how; do
 	reproduce "$(trim "$name")" "$(trim "$config")" "$(trim "$arguments")" \
 		"$(trim "$test")" "$(trim "$how")" "$(trim "$text")"
 done <"$WORK/rows"
 phase_end
 
 echo
-printf '%-14s %-6s %-7s %s\n' bug kernel shown 'in the words of the kernel, or of the test'
+printf '%-14s %-6s %-7s %s\n' bug kernel shown "in the words of the kernel, or of the test${TOPIC:+; with $TOPIC, each test passes}"
 printf '%s\n' "${table[@]}"
 echo "logs: ${RESULTS#"$ROOT"/}/*/console.log"
 echo "$shown passed, $missing failed, 0 skipped"

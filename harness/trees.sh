@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
 #
-# Kernel trees as git repositories, for the steps that source this after lib.sh.
+# Kernel trees, for the steps that source this after lib.sh. Those of a base are
+# work trees of one git repository, $REPO, in which refs/harness/base is the
+# unpatched kernel. git writes only what differs, so kernel builds stay incremental.
 
-PATCHDIR=$ROOT/patches/$BASE
 HARNESS_AUTHOR='fbdev harness <harness@localhost>'
+REPO=$BOUT/git
+# The topics that the functions below mean; empty: all of them.
+TOPICS=
 
 # git without the user's own configuration, for repositories that are ours.
 hgit()
@@ -16,90 +20,119 @@ hgit()
 # series ARGS...: the composed series, free of the caller's name and sign-off.
 series()
 {
-	SIGNOFF='' python3 "$ROOT/harness/series.py" --allow-empty --author "$HARNESS_AUTHOR" "$@"
+	TOPIC=$TOPICS SIGNOFF='' COVER='' python3 "$ROOT/harness/series.py" --author "$HARNESS_AUTHOR" "$@"
 }
 
-# new_repo DIR: an empty repository whose stamps do not depend on hard links.
-new_repo()
+# upto TOPIC: the base's topics up to that one
+upto()
 {
-	hgit init -q -b series "$1"
-	hgit -C "$1" config core.trustctime false
-	hgit -C "$1" config core.autocrlf false
-	hgit -C "$1" config gc.auto 0
+	local topics
+	topics=$(TOPICS='' series --topics)
+	grep -qxF -- "$1" <<<"$topics" ||
+		die "there is no topic $1 for BASE=$BASE; topics are: $(tr '\n' ' ' <<<"$topics")"
+	sed "/^$1\$/q" <<<"$topics"
 }
 
-# copy_files FROM TO <list: regular files with their times; a file that FROM
-# does not have is left out, the patch that needs it will say so.
-copy_files()
-{
-	local path
-	while IFS= read -r path; do
-		[ -f "$1/$path" ] || continue
-		mkdir -p "$2/$(dirname "$path")"
-		cp -p --remove-destination "$1/$path" "$2/$path"
-	done
-}
-
-# small_repo DIR FROM [series.py options]: DIR becomes a repository that holds
-# only the existing files which the series touches, committed as "base".
-small_repo()
-{
-	local dir=$1 from=$2
-	shift 2
-	rm -rf "$dir"
-	new_repo "$dir"
-	series --paths "$@" | copy_files "$from" "$dir"
-	# Which line of a file a hunk header shows depends on them.
-	[ ! -f "$from/.gitattributes" ] || cp "$from/.gitattributes" "$dir/.git/info/attributes"
-	hgit -C "$dir" add -f .
-	hgit -C "$dir" commit -q --allow-empty -m base
-	hgit -C "$dir" tag base
-}
-
-# commit_series DIR REF [series.py options]: prints the commit that the series
-# ends in, on top of REF; the work tree stays as it is.
+# commit_series REPO REF [series.py options]: prints the commit that the series
+# ends in, on top of REF; made once, then found by the hash of all that it is of.
 commit_series()
 {
-	local dir=$1 ref=$2 tmp rc=0
+	local repo=$1 ref=$2 tmp made head rc=0
 	shift 2
 	tmp=$(mktemp -d)
-	series "$@" >"$tmp/mbox" && series --names "$@" >"$tmp/names" || rc=$?
-	if [ "$rc" -eq 0 ]; then
-		python3 "$ROOT/harness/chain.py" "$dir" "$ref" "$tmp/names" \
-			"Linux $(pristine_version)" <"$tmp/mbox" || rc=$?
+	if series "$@" >"$tmp/mbox" && series --names "$@" >"$tmp/names"; then
+		made=refs/harness/made/$({ hgit -C "$repo" rev-parse "$ref"; cat "$tmp/mbox"; } | sha256sum | cut -c1-40)
+		if ! hgit -C "$repo" rev-parse -q --verify "$made"; then
+			head=$(python3 "$ROOT/harness/chain.py" "$repo" "$ref" "$tmp/names" \
+				"$(hgit -C "$repo" log -1 --format=%s "$ref")" <"$tmp/mbox") &&
+				hgit -C "$repo" update-ref "$made" "$head" && printf '%s\n' "$head" || rc=1
+		fi
+	else
+		rc=1
 	fi
 	rm -rf "$tmp"
 	return "$rc"
 }
 
-pristine_version() { head -n 1 "$BOUT/version"; }
-
-# series_in DIR: is the whole series in that tree already?
+# series_in REPO REF: is the whole series in that commit already?
 series_in()
 {
-	local dir=$1 tmp rc=0 name names
+	local tmp rc=0
 	tmp=$(mktemp -d)
-	new_repo "$tmp/tree"
-	{ series --paths && series --new-files; } | copy_files "$dir" "$tmp/tree"
-	series --split "$tmp/mails"
-	names=$(tac "$tmp/mails/series")
-	[ -n "$names" ] || rc=1
-	for name in $names; do
-		hgit -C "$tmp/tree" apply -R --whitespace=nowarn "$tmp/mails/$name" \
-			2>/dev/null || { rc=1; break; }
-	done
+	series --split "$tmp"
+	[ -s "$tmp/series" ] || rc=1
+	GIT_INDEX_FILE=$tmp/index hgit -C "$1" read-tree "$2"
+	tac "$tmp/series" | while IFS= read -r name; do
+		GIT_INDEX_FILE=$tmp/index hgit -C "$1" apply -R --cached --whitespace=nowarn "$tmp/$name" 2>/dev/null || exit 1
+	done || rc=1
 	rm -rf "$tmp"
 	return "$rc"
 }
 
-# A hard-linked tree shares its files with pristine/: an editor that writes in
-# place changes both.
-check_pristine()
+# small_repo DIR FROM TEXT: a repository of only those files that the series
+# touches or brings, as FROM has them, committed with that text as "base".
+small_repo()
 {
-	local changed
-	changed=$(find "$PRISTINE" -type f -newer "$BOUT/version" -print -quit)
-	[ -z "$changed" ] ||
-		die "${changed#"$ROOT"/} was edited, pristine/ must stay as fetched; commit your edit in out/$BASE/patched, then rm -rf ${PRISTINE#"$ROOT"/}"
+	local path
+	hgit init -q "$1"
+	hgit -C "$1" config core.autocrlf false
+	{ series --paths && series --new-files; } | while IFS= read -r path; do
+		# One that FROM does not have is left out, the patch that needs it will say so.
+		[ -f "$2/$path" ] || continue
+		mkdir -p "$1/$(dirname "$path")"
+		cp -p "$2/$path" "$1/$path"
+	done
+	hgit -C "$1" add -f .
+	hgit -C "$1" commit -q --allow-empty -m "Linux $3"
+	hgit -C "$1" tag base
+}
+
+pristine_version() { head -n 1 "$BOUT/version"; }
+
+# base_repo: $REPO has pristine/ as refs/harness/base
+base_repo()
+{
+	local in=(env GIT_DIR="$REPO" GIT_WORK_TREE="$PRISTINE" GIT_INDEX_FILE="$REPO/base.index") blob commit
+	if [ -f "$REPO/version" ] && cmp -s "$BOUT/version" "$REPO/version"; then return 0; fi
+	phase "tree: repository of $BASE" tree-base
+	hgit init -q --bare "$REPO"
+	# Stamps do not depend on hard links.
+	hgit -C "$REPO" config core.trustctime false
+	hgit -C "$REPO" config core.autocrlf false
+	hgit -C "$REPO" config gc.auto 0
+	# One pack instead of 80,000 loose objects.
+	logged "commit of the base" "${in[@]}" git -c core.bigFileThreshold=1 \
+		-c core.compression=1 -c core.fsync=none add -A -f "$PRISTINE" ||
+		die "${PRISTINE#"$ROOT"/} cannot be committed; see the log, check the disk space"
+	# Debian's source packages ignore the whole tree ("/*"), which would hide a
+	# developer's new files.
+	if [ -f "$PRISTINE/.gitignore" ]; then
+		blob=$(sed '\,^/\*$,d' "$PRISTINE/.gitignore" | hgit -C "$REPO" hash-object -w --stdin)
+		"${in[@]}" git update-index --cacheinfo "100644,$blob,.gitignore"
+	fi
+	commit=$(GIT_AUTHOR_DATE='1700000000 +0000' GIT_COMMITTER_DATE='1700000000 +0000' \
+		hgit -C "$REPO" commit-tree -m "Linux $(pristine_version)" "$("${in[@]}" git write-tree)")
+	hgit -C "$REPO" update-ref refs/harness/base "$commit"
+	# Which line of a file a hunk header shows depends on them.
+	[ ! -f "$PRISTINE/.gitattributes" ] || cp "$PRISTINE/.gitattributes" "$REPO/info/attributes"
+	cp "$BOUT/version" "$REPO/version"
+}
+
+# put_tree DIR COMMIT [checkout options]: DIR is a work tree at that commit
+put_tree()
+{
+	local dir=$1 commit=$2
+	shift 2
+	[ $# -gt 0 ] || set -- --detach
+	if [ ! -e "$dir/.git" ]; then
+		rm -rf "$dir"
+		mkdir -p "$(dirname "$dir")"
+		hgit -C "$REPO" worktree prune
+		hgit -C "$REPO" worktree add -q --no-checkout --detach "$dir" "$commit"
+	fi
+	# Or a file that is the same, but was touched, would be written again.
+	hgit -C "$dir" update-index -q --refresh
+	hgit -C "$dir" checkout -q -f "$@" "$commit"
 }
 
 # edits DIR: prints what a developer did there since the harness made it, if
@@ -116,36 +149,10 @@ edits()
 	printf '%s' "$what"
 }
 
-# hash_patches: of everything in patches/$BASE, as it stands.
-hash_patches()
+# put_patched REPO COMMIT: the tree to develop in beside that repository
+put_patched()
 {
-	local file
-	for file in "$PATCHDIR"/series "$PATCHDIR"/*.patch; do
-		[ ! -f "$file" ] || sha256sum <"$file"
-	done | sha256sum | cut -d ' ' -f 1
-}
-
-# Raise it when a tree made by an older version of this file has to be remade.
-FORMAT=1
-
-stamp_of()
-{
-	{ echo "$FORMAT"; cat "$BOUT/version"; cat; } | sha256sum | cut -d ' ' -f 1
-}
-
-# move_to DIR COMMIT: writes only what differs between HEAD and COMMIT.
-move_to()
-{
-	hgit -C "$1" update-index -q --refresh
-	hgit -C "$1" read-tree -m -u HEAD "$2"
-	hgit -C "$1" update-ref -m 'harness: series' HEAD "$2"
+	REPO=$1 put_tree "$(dirname "$1")/patched" "$2" -B series
 	hgit -C "$1" update-ref refs/harness/applied "$2"
-}
-
-record()
-{
-	mkdir -p "$1/.git/harness"
-	cp "$BOUT/version" "$1/.git/harness/version"
-	hash_patches >"$1/.git/harness/patches"
-	printf '%s\n' "$2" >"$1/.git/harness/stamp"
+	series --digest >"$1/digest"
 }

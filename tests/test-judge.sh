@@ -3,7 +3,8 @@
 #
 # harness/judge.py: the recorded good runs pass, and every way for a run to go
 # wrong is seen. The bad runs are the good ones with one thing changed; the
-# splats in logs/splats are recorded, too.
+# splats in logs/splats are recorded, too. So is what compiler, sparse, kernel-doc
+# and Sphinx say, in logs/compiler, which harness/kbuild.sh reads.
 
 . "$(dirname "${BASH_SOURCE[0]}")/tap.sh"
 
@@ -116,6 +117,20 @@ test_each_recorded_splat_anywhere()
 		done
 	done
 	[ "$seen" -ge 20 ] || fail "only $seen splats in logs/splats"
+}
+
+# One line each gives them away. That of arm64 is not recorded: it has the form in
+# which the kernel's dump_stack() prints it there.
+test_splats_with_one_telling_line()
+{
+	local splat
+	for splat in call-trace-arm64 nonexistent-resource; do
+		[ "$(grep -cE 'Call trace:|nonexistent' "$TESTS/logs/splats/$splat.log")" -eq 1 ] || fail "$splat"
+		guest
+		sed 1d "$TESTS/logs/splats/$splat.log" >>run/console.log
+		bad guest '1 kernel splat'
+		rm -r run
+	done
 }
 
 test_every_line_of_a_splat_is_not_one_splat()
@@ -262,7 +277,7 @@ test_leaks()
 	sed -i 's/^verdict/leaks 0\n&/' run/verdict
 	judge guest run fb_defio kmemleak
 	sed -i 's/^leaks 0/leaks unknown/' run/verdict
-	bad guest 'the guest says: leaks unknown'
+	bad guest "outside of a program: 'leaks unknown'"
 	sed -i 's/^leaks unknown/leaks 3/' run/verdict
 	bad guest 'kmemleak found 3 leaked'
 	rm -r run
@@ -275,7 +290,35 @@ test_guest_without_its_job()
 {
 	guest
 	sed -i 's/^begin tests/&\nno such job: tests/' run/verdict
-	bad guest 'no such job: tests'
+	bad guest "outside of a program: 'no such job: tests'"
+}
+
+test_lines_outside_of_a_program()
+{
+	local kind line
+	for line in 'not ok 3 late' 'ok 3 late' '1..2' '# late' 'exit fb_defio 1' 'sh: can not fork' 'begin tests' 'verdict done 1' ''; do
+		for kind in guest plain; do
+			guest
+			sed -i "s/^verdict/$line\n&/" run/verdict
+			bad "$kind" "outside of a program: '$line'"
+			rm -r run
+			guest
+			sed -i "s/^begin tests/&\n$line/" run/verdict
+			bad "$kind" "outside of a program: '$line'"
+			rm -r run
+		done
+	done
+}
+
+test_results_that_no_plan_covers()
+{
+	guest
+	sed -i 's/^exit fb_defio 0/not ok late\n&/' run/verdict
+	bad guest "fb_defio: a result without a number: 'not ok late'"
+	rm -r run
+	guest
+	sed -i '/^ok 2 /d; s/^exit fb_defio 0/1..1\n&/' run/verdict
+	bad guest 'fb_defio: a second TAP plan'
 }
 
 test_plain_program_fails_by_its_exit_code()
@@ -370,6 +413,24 @@ test_wrong_calls()
 	refuses one-line '^usage: ' judge
 	refuses one-line '^usage: ' judge guest no-such-directory
 	refuses one-line '^usage: ' judge nonsense .
+}
+
+# messages LOG: how many lines of which kind harness/kbuild.sh reads there
+messages()
+{
+	bash -c '. "$0"/lib.sh; . "$0"/kbuild.sh; compiler_messages <"$1"' \
+		"$TESTS/../harness" "$TESTS/logs/compiler/$1.log" | tee said | cut -d : -f 1,2 | sort | uniq -c | awk '{ print $1, $2, $3 }'
+}
+
+test_messages_of_compiler_sparse_and_kernel_doc()
+{
+	local file=drivers/video/fbdev/core/fb_defio.c
+	[ "$(messages warnings-7.3)" = "9 $file: warning" ] || fail "warnings-7.3: $(cat said)"
+	[ "$(grep -c "^$file: warning: function parameter 'vma' not described in 'fb_deferred_io_mmap'$" said)" -eq 2 ] ||
+		fail "7.3's kernel-doc"
+	[ "$(messages htmldocs-6.12)" = "3 $file: warning" ] || fail "htmldocs-6.12: $(cat said)"
+	[ "$(messages htmldocs-7.3)" = "1 Documentation/fb/deferred_io.rst: warning
+3 $file: warning" ] || fail "htmldocs-7.3: $(cat said)"
 }
 
 test_console_without_last_words()

@@ -26,6 +26,19 @@ test_apply()
 	[ -z "$(find "$K" -name '*harness*')" ] || fail "left files behind"
 }
 
+test_apply_a_topic()
+{
+	fake_repo
+	user_tree
+	steps apply KDIR="$K" TOPIC=fixes
+	same "$K/mm/memory.c" "$P/mm/memory.c"
+	[ ! -e "$K/lib/tests/mock.c" ] || fail "brought another topic"
+	steps apply KDIR="$K" TOPIC=fixes 2>said
+	grep -q 'has it already; nothing was changed' said || fail "does not say so"
+	steps apply KDIR="$K" TOPIC='contiguous tests'
+	same "$K/lib/tests/mock.c" "$R/lib/tests/mock.c"
+}
+
 test_apply_twice()
 {
 	local before
@@ -34,7 +47,7 @@ test_apply_twice()
 	steps apply KDIR="$K"
 	before=$(state "$K")
 	steps apply KDIR="$K" 2>said
-	grep -q 'has the whole series already; nothing was changed' said || fail "does not say so"
+	grep -q 'has it already; nothing was changed' said || fail "does not say so"
 	[ "$(state "$K")" = "$before" ] || fail "changed the tree"
 }
 
@@ -45,7 +58,7 @@ test_apply_changes_nothing_when_one_patch_fails()
 	user_tree
 	sed -i 's/^130$/other/' "$K/drivers/video/fbdev/core/fb_defio.c"
 	before=$(state "$K")
-	refuses '0003-.* does not apply to Linux 6.12.9' steps apply KDIR="$K"
+	refuses 'contiguous/0001-.* does not apply to Linux 6.12.9' steps apply KDIR="$K"
 	[ "$(state "$K")" = "$before" ] || fail "changed the tree"
 }
 

@@ -128,7 +128,7 @@ test_build_bad_input()
 	fake_steps
 	cp "$TESTS/../harness/build.sh" "$R/harness/"
 	refuses one-line 'usage: ' "$R/harness/build.sh" patched
-	refuses one-line 'use one of: plain debug' "$R/harness/build.sh" patched fast
+	refuses one-line 'has no kernel fast; add it' "$R/harness/build.sh" patched fast
 	refuses one-line 'is no kernel tree; run harness/tree.sh' "$R/harness/build.sh" unpatched plain
 }
 
@@ -272,12 +272,14 @@ test_picture_as_png()
 test_mutation_without_header()
 {
 	fake_steps
-	mkdir -p "$R/tests/mutations/6.12"
-	refuses one-line 'has no patches' "$R/harness/check-mutations.sh"
-	printf 'Guards: invariant 1\n---\nExpect: kunit:a.b\n' >"$R/tests/mutations/6.12/a.patch"
+	mkdir -p "$R/tests/mutations"
+	refuses one-line 'has no patches for 6.12' "$R/harness/check-mutations.sh"
+	: >"$R/tests/mutations/a@7.3.patch"
+	refuses one-line 'has no patches for 6.12' "$R/harness/check-mutations.sh"
+	printf 'Guards: invariant 1\n---\nExpect: kunit:a.b\n' >"$R/tests/mutations/a.patch"
 	refuses one-line 'lacks a header line Expect:' "$R/harness/check-mutations.sh"
 	refuses one-line 'there is no mutation none.patch' "$R/harness/check-mutations.sh" none.patch
-	printf 'Guards: invariant 1\nExpect: kunit:a.b\nBoots: some\n---\n' >"$R/tests/mutations/6.12/a.patch"
+	printf 'Guards: invariant 1\nExpect: kunit:a.b\nBoots: some\n---\n' >"$R/tests/mutations/a.patch"
 	refuses one-line 'Boots: is no number' "$R/harness/check-mutations.sh"
 }
 
@@ -285,15 +287,15 @@ test_mutation_bad_input()
 {
 	local test
 	fake_steps
-	mkdir -p "$R/tests/mutations/6.12"
+	mkdir -p "$R/tests/mutations"
 	for test in write_is_tracked kunit:suite selftest: kunit:; do
-		printf 'Guards: invariant 1\nExpect: kunit:a.b\nExpect: %s\n---\n' "$test" >"$R/tests/mutations/6.12/a.patch"
+		printf 'Guards: invariant 1\nExpect: kunit:a.b\nExpect: %s\n---\n' "$test" >"$R/tests/mutations/a.patch"
 		refuses one-line "'Expect: $test' names no test; write" "$R/harness/check-mutations.sh"
 	done
 	refuses one-line 'MUTATIONS=nonsense makes no sense; use all or invariants' \
 		env MUTATIONS=nonsense "$R/harness/check-mutations.sh"
-	printf 'Guards: rule\nExpect: kunit:a.b\n---\n' >"$R/tests/mutations/6.12/a.patch"
-	refuses one-line 'no mutation in tests/mutations/6.12 guards an invariant' \
+	printf 'Guards: rule\nExpect: kunit:a.b\n---\n' >"$R/tests/mutations/a.patch"
+	refuses one-line 'no mutation of 6.12 guards an invariant' \
 		env MUTATIONS=invariants "$R/harness/check-mutations.sh"
 }
 
@@ -304,11 +306,11 @@ test_style_exception_without_a_reason()
 	refuses one-line 'has an entry without a reason; add it' "$R/harness/check-style.sh"
 }
 
-# reproduces EVIDENCE: make reproduce, with that as its only row
+# reproduces EVIDENCE [CURE [TOPIC]]: make reproduce, with that as its only row
 reproduces()
 {
-	echo "bug | 6.12 | plain | | fb_defio.vmalloc.write_is_tracked | it is wrong | $1" >"$R/harness/reproduce.table"
-	make -s -C "$R" reproduce
+	echo "bug | 6.12 | plain | | fb_defio.vmalloc.write_is_tracked | it is wrong | ${2:-fixes: -} | $1" >"$R/harness/reproduce.table"
+	make -s -C "$R" reproduce TOPIC="${3:-}"
 }
 
 # fake_bug: fake_steps with an unpatched kernel on which write_is_tracked fails;
@@ -336,7 +338,7 @@ test_reproduce_by_the_assertion_that_fails()
 test_reproduce_by_an_assertion_of_kunit()
 {
 	local said='[ 1.0]     # test_it: EXPECTATION FAILED at ../a/b_kunit.c:7\r\n[ 1.0]     Expected a == 0, but\r\n[ 1.0]         a == 1 (0x1)\r\n[ 1.1]     Expected b\r\n'
-	local row='bug | 6.12 | plain | | kunit:vmf_insert_pfn_mkwrite.test_mkwrite_inserts | it is wrong |'
+	local row='bug | 6.12 | plain | | kunit:vmf_insert_pfn_mkwrite.test_mkwrite_inserts | it is wrong | fixes: - |'
 	fake_steps
 	cp -r "$R"/out/6.12/{patched,unpatched}
 	run_leaves kunit "cp -r $TESTS/logs/good-kunit/. \$1
@@ -361,6 +363,42 @@ test_reproduce_control()
 	! reproduces passes >out || fail "a control with a splat is good"
 }
 
+# fake_cure: a patch for that bug
+fake_cure()
+{
+	mkdir "$R/out/6.12/upto"
+	cp -r "$R"/out/6.12/{patched,upto/patched}
+	mkdir -p "$R/patches/fixes"
+	printf 'fixes\ntests\n' >"$R/patches/topics"
+	printf 'Subject: [PATCH] mm: Mend it\n\nText.\n---\nNew-file: a.c\n' >"$R/patches/fixes/0001-mm-Mend-it.patch"
+}
+
+test_reproduce_with_the_cure()
+{
+	fake_bug
+	fake_cure
+	! reproduces 'fails Expected 0 .*== diff' 'fixes: mm: Mend it' fixes >out || fail "a bug that stays is cured"
+	grep -Eq '^bug +plain +UNCURED +the test does not pass with fixes' out || fail "$(cat out)"
+	[ "$(wc -l <boots)" -eq 2 ] || fail "not one boot of each kernel"
+	run_leaves boot "cp -r $TESTS/logs/good-guest/. \$1
+		case \$1 in
+		*cured) ;;
+		*) sed -i 's/^ok 1 /# fb_defio.c:99:write_is_tracked:Expected 0 (0) == diff (1)\nnot ok 1 /' \$1/verdict ;;
+		esac"
+	reproduces 'fails Expected 0 .*== diff' 'fixes: mm: Mend it' fixes >out || fail "$(cat out)"
+	[ "$(tail -n 1 out)" = '1 passed, 0 failed, 0 skipped' ] || fail "$(cat out)"
+	refuses one-line 'lists no bug of 6.12 that the topic tests cures' reproduces passes 'fixes: mm: Mend it' tests
+}
+
+test_reproduce_cure_that_is_none()
+{
+	fake_bug
+	fake_cure
+	refuses one-line "'mm Mend it' names no patch; write 'topic: subject'" reproduces passes 'mm Mend it'
+	refuses one-line 'the topic fixes has no patch "mm: Mend" for 6.12; correct the row' reproduces passes 'fixes: mm: Mend'
+	refuses one-line 'there is no topic nonsense' reproduces passes 'nonsense: mm: Mend it'
+}
+
 test_reproduce_bad_input()
 {
 	fake_steps
@@ -370,6 +408,51 @@ test_reproduce_bad_input()
 	refuses one-line "'crashes' is no evidence" reproduces crashes
 	echo '# nothing' >"$R/harness/reproduce.table"
 	refuses one-line 'lists no bug of 6.12; restore it' make -s -C "$R" reproduce
+}
+
+# needs LINE...: what a kernel with the topic fixes has to pass of a program and a
+# suite, with these lines in the table; the base has contiguous and tests, too
+needs()
+{
+	printf '%s\n' "$@" >"$R/tests/needs.table"
+	"$R/harness/needs.py" "fixes contiguous tests" fixes "$T/program" "$T/a_kunit.c"
+}
+
+test_tests_that_need_a_later_topic()
+{
+	fake_steps
+	mkdir -p "$R/patches" "$R/tests"
+	printf 'fixes\ncontiguous\nfast\ntests\n' >"$R/patches/topics"
+	# as kselftest_harness.h lists them
+	cat >program <<-'END'
+		#!/bin/sh
+		cat >&2 <<-LIST
+		$(printf '%-20s %-25s %s\n' '# FIXTURE' VARIANT TEST fb vmalloc map '' block draw '' '' unmap)
+		--------------------------------------------------------------------------------
+		$(printf '%-20s %-25s %s\n' global '' open)
+		LIST
+	END
+	chmod +x program
+	printf 'static struct kunit_suite suite = {\n\t.name = "defio",\n\t.test_cases = cases,\n};\n' >a_kunit.c
+	needs >out
+	[ "$(cat out)" = "program fb.vmalloc.map
+program fb.vmalloc.draw
+program fb.vmalloc.unmap
+program fb.block.map
+program fb.block.draw
+program fb.block.unmap
+program global.open
+kunit defio" ] || fail "$(cat out)"
+	needs 'selftest:fb\.block\..* contiguous' '.*\.open tests' 'kunit:.* contiguous' '.*draw fixes' 'none fast' >out 2>said
+	[ "$(cat out)" = "program fb.vmalloc.map
+program fb.vmalloc.draw
+program fb.vmalloc.unmap" ] || fail "$(cat out)"
+	[ "$(cat said)" = "   left out until contiguous: 4 tests
+   left out until tests: 1 tests" ] || fail "$(cat said)"
+	refuses one-line 'selftest:fb matches no test; correct the line or remove it' needs 'selftest:fb contiguous'
+	refuses one-line '"a nonsense" is not REGEX TOPIC; topics are: fixes' needs 'a nonsense'
+	refuses one-line '"a" is not REGEX TOPIC' needs a
+	refuses one-line '\( is no regular expression' needs '( contiguous'
 }
 
 tap_run

@@ -8,6 +8,8 @@
  *
  * The delay of the mock devices is so long that the worker runs only when a
  * test says so, unless the test is about the delay.
+ *
+ * Kernels without FBINFO_KMEMFB get the tests of page-backed framebuffers only.
  */
 
 #include <kunit/test.h>
@@ -92,15 +94,17 @@ static const struct {
 static const enum fb_defio_test_kind fb_defio_test_all[] = {
 	FB_DEFIO_TEST_VMALLOC,
 	FB_DEFIO_TEST_GET_PAGE,
+#ifdef FBINFO_KMEMFB
 	FB_DEFIO_TEST_ALLOC_PAGES_SMALL,
 	FB_DEFIO_TEST_ALLOC_PAGES_LARGE,
 	FB_DEFIO_TEST_ALLOC_PAGES_MAX,
 	FB_DEFIO_TEST_FREE_PAGES,
 	FB_DEFIO_TEST_KMALLOC,
 	FB_DEFIO_TEST_CMA,
+#endif
 };
 
-/* Those with FBINFO_KMEMFB. */
+#ifdef FBINFO_KMEMFB
 static const enum fb_defio_test_kind fb_defio_test_contiguous[] = {
 	FB_DEFIO_TEST_ALLOC_PAGES_SMALL,
 	FB_DEFIO_TEST_ALLOC_PAGES_LARGE,
@@ -109,6 +113,15 @@ static const enum fb_defio_test_kind fb_defio_test_contiguous[] = {
 	FB_DEFIO_TEST_KMALLOC,
 	FB_DEFIO_TEST_CMA,
 };
+
+/* Those of which there can be twice as much. */
+static const enum fb_defio_test_kind fb_defio_test_resizable[] = {
+	FB_DEFIO_TEST_ALLOC_PAGES_SMALL,
+	FB_DEFIO_TEST_FREE_PAGES,
+	FB_DEFIO_TEST_KMALLOC,
+	FB_DEFIO_TEST_CMA,
+};
+#endif
 
 /* Those whose pages have reference counts of their own. */
 static const enum fb_defio_test_kind fb_defio_test_page_backed[] = {
@@ -122,7 +135,10 @@ static void fb_defio_test_get_desc(const enum fb_defio_test_kind *kind, char *de
 }
 
 KUNIT_ARRAY_PARAM(fb_defio_test_all, fb_defio_test_all, fb_defio_test_get_desc);
+#ifdef FBINFO_KMEMFB
 KUNIT_ARRAY_PARAM(fb_defio_test_contiguous, fb_defio_test_contiguous, fb_defio_test_get_desc);
+KUNIT_ARRAY_PARAM(fb_defio_test_resizable, fb_defio_test_resizable, fb_defio_test_get_desc);
+#endif
 KUNIT_ARRAY_PARAM(fb_defio_test_page_backed, fb_defio_test_page_backed, fb_defio_test_get_desc);
 
 /*
@@ -224,10 +240,10 @@ static void fb_defio_test_add_sample(struct fb_defio_test *ctx, unsigned long pa
 		ctx->samples[ctx->nsamples++] = page;
 }
 
-static void fb_defio_test_pick_samples(struct fb_defio_test *ctx)
+static void fb_defio_test_set_npages(struct fb_defio_test *ctx, unsigned long npages)
 {
-	unsigned long npages = ctx->npages;
-
+	ctx->npages = npages;
+	ctx->nsamples = 0;
 	fb_defio_test_add_sample(ctx, 0);
 	if (npages > 1) {
 		fb_defio_test_add_sample(ctx, 1);
@@ -235,6 +251,15 @@ static void fb_defio_test_pick_samples(struct fb_defio_test *ctx)
 		fb_defio_test_add_sample(ctx, npages - 2);
 		fb_defio_test_add_sample(ctx, npages - 1);
 	}
+}
+
+static bool fb_defio_test_is_contiguous(struct fb_info *info)
+{
+#ifdef FBINFO_KMEMFB
+	return info->flags & FBINFO_KMEMFB;
+#else
+	return false;
+#endif
 }
 
 /*
@@ -267,9 +292,8 @@ static struct fb_defio_test *__fb_defio_test_create(struct kunit *test,
 			0);
 
 	ctx->info = fb_defio_mock_info(ctx->mock);
-	ctx->contiguous = ctx->info->flags & FBINFO_KMEMFB;
-	ctx->npages = PFN_UP(params.len);
-	fb_defio_test_pick_samples(ctx);
+	ctx->contiguous = fb_defio_test_is_contiguous(ctx->info);
+	fb_defio_test_set_npages(ctx, PFN_UP(params.len));
 
 	return ctx;
 }
@@ -319,10 +343,47 @@ static void fb_defio_test_unmap_all(struct kunit *test, struct fb_defio_test *ct
 	KUNIT_ASSERT_EQ(test, vm_munmap(addr, ctx->npages << PAGE_SHIFT), 0);
 }
 
+#ifdef FBINFO_KMEMFB
+
 static unsigned long fb_defio_test_pfn(struct fb_defio_test *ctx, unsigned long page)
 {
 	return page_to_pfn(fb_defio_mock_page(ctx->mock, page));
 }
+
+/* No PTE of a contiguous framebuffer is writable or dirty. */
+static void fb_defio_test_expect_clean(struct kunit *test, struct fb_defio_test *ctx)
+{
+	KUNIT_EXPECT_EQ(test, mapping_wrprotect_range(ctx->file->f_mapping, 0,
+						      fb_defio_test_pfn(ctx, 0), ctx->npages), 0);
+}
+
+/* Makes the PTE of page 0 writable behind the back of deferred I/O. */
+static void fb_defio_test_make_writable(struct kunit *test, struct fb_defio_test *ctx,
+					unsigned long addr)
+{
+	struct vm_area_struct *vma;
+	vm_fault_t fault;
+
+	mmap_read_lock(current->mm);
+	vma = vma_lookup(current->mm, addr);
+	fault = vmf_insert_pfn_mkwrite(vma, addr, fb_defio_test_pfn(ctx, 0));
+	mmap_read_unlock(current->mm);
+	KUNIT_EXPECT_TRUE(test, fault == VM_FAULT_NOPAGE);
+}
+
+#else
+
+/* There are no contiguous framebuffers. */
+static void fb_defio_test_expect_clean(struct kunit *test, struct fb_defio_test *ctx)
+{
+}
+
+static void fb_defio_test_make_writable(struct kunit *test, struct fb_defio_test *ctx,
+					unsigned long addr)
+{
+}
+
+#endif
 
 /* Runs the worker now, whether or not something is dirty. */
 static void fb_defio_test_flush(struct fb_defio_test *ctx)
@@ -561,10 +622,7 @@ static void test_flush(struct kunit *test)
 
 	/* mprotect() would make a dirty PTE writable without a fault. */
 	if (ctx->contiguous)
-		KUNIT_EXPECT_EQ(test,
-				mapping_wrprotect_range(ctx->file->f_mapping, 0,
-							fb_defio_test_pfn(ctx, 0), ctx->npages),
-				0);
+		fb_defio_test_expect_clean(test, ctx);
 
 	/* One page of those, then all. */
 	KUNIT_EXPECT_EQ(test, fault_kunit_write(addr, 0x20), 1);
@@ -591,19 +649,12 @@ static void test_flush_nothing_dirty(struct kunit *test)
 	struct fb_defio_test *ctx = fb_defio_test_setup(test);
 	unsigned long addr = fb_defio_test_map_all(test, ctx);
 	struct fb_defio_mock_stats stats;
-	struct vm_area_struct *vma;
-	vm_fault_t fault;
 
 	fb_defio_test_write_samples(test, ctx, addr, 0x10, 1);
 	KUNIT_EXPECT_EQ(test, vfs_fsync(ctx->file, 0), 0);
 
-	if (ctx->contiguous) {
-		mmap_read_lock(current->mm);
-		vma = vma_lookup(current->mm, addr);
-		fault = vmf_insert_pfn_mkwrite(vma, addr, fb_defio_test_pfn(ctx, 0));
-		KUNIT_EXPECT_TRUE(test, fault == VM_FAULT_NOPAGE);
-		mmap_read_unlock(current->mm);
-	}
+	if (ctx->contiguous)
+		fb_defio_test_make_writable(test, ctx, addr);
 	fb_defio_test_flush(ctx);
 
 	fb_defio_test_expect_flush(test, ctx, 2, NULL, 0);
@@ -613,6 +664,32 @@ static void test_flush_nothing_dirty(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, fault_kunit_present(addr));
 	KUNIT_EXPECT_EQ(test, fault_kunit_writable(addr), ctx->contiguous);
 	fb_defio_test_unmap_all(test, ctx, addr);
+}
+
+/*
+ * Drivers cancel the worker, for instance when they are suspended. fsync() and
+ * the last close give the driver what was written all the same.
+ */
+static void test_fsync_after_cancel(struct kunit *test)
+{
+	struct fb_defio_test *ctx = fb_defio_test_setup(test);
+	unsigned long addr = fb_defio_test_map_all(test, ctx);
+
+	fb_defio_test_write_samples(test, ctx, addr, 0x10, 1);
+	KUNIT_EXPECT_TRUE(test, cancel_delayed_work_sync(&ctx->info->deferred_work));
+	KUNIT_EXPECT_EQ(test, vfs_fsync(ctx->file, 0), 0);
+	fb_defio_test_expect_samples_flushed(test, ctx, 1);
+	fb_defio_test_expect_samples(test, ctx, addr, false);
+
+	/* Nothing is left to do. */
+	KUNIT_EXPECT_EQ(test, vfs_fsync(ctx->file, 0), 0);
+	KUNIT_EXPECT_EQ(test, fb_defio_test_stats(ctx).flushes, 1);
+
+	fb_defio_test_write_samples(test, ctx, addr, 0x20, 1);
+	KUNIT_EXPECT_TRUE(test, cancel_delayed_work_sync(&ctx->info->deferred_work));
+	fb_defio_test_unmap_all(test, ctx, addr);
+	fb_defio_test_close(test, ctx->file);
+	fb_defio_test_expect_samples_flushed(test, ctx, 2);
 }
 
 /* Documentation of fb_deferred_io.sort_pagereflist: ascending, however it was written. */
@@ -750,6 +827,7 @@ static const struct page *fb_defio_test_snapshot(struct kunit *test, struct fb_d
 	return pages;
 }
 
+#ifdef FBINFO_KMEMFB
 /*
  * Everything in struct page that mapping a framebuffer has no business with.
  * Slab keeps changing its part for other objects of the slab, so that for
@@ -772,6 +850,7 @@ static unsigned long fb_defio_test_count_changed(struct kunit *test, struct fb_d
 
 	return changed;
 }
+#endif
 
 /* Writes to every second page and the last one. Returns how many took other than one fault. */
 static long fb_defio_test_write_half(unsigned long addr, unsigned long npages)
@@ -788,6 +867,7 @@ static long fb_defio_test_write_half(unsigned long addr, unsigned long npages)
 	return wrong;
 }
 
+#ifdef FBINFO_KMEMFB
 /*
  * No page of the framebuffer is ever reference counted, nor written to in any
  * other way: head and tail pages, before, while and after they are mapped,
@@ -819,10 +899,11 @@ static void test_struct_page_is_left_alone(struct kunit *test)
 	fb_defio_test_close(test, ctx->file);
 	KUNIT_EXPECT_EQ(test, fb_defio_test_count_changed(test, ctx, pages), 0);
 }
+#endif
 
-/* How many pages do not have @more references and mappings more than in @pages? */
-static unsigned long fb_defio_test_count_wrong(struct fb_defio_test *ctx,
-					       const struct page *pages, int more)
+/* Expects each page to have @more references and mappings more than in @pages. */
+static void fb_defio_test_expect_counts(struct kunit *test, struct fb_defio_test *ctx,
+					const struct page *pages, int more)
 {
 	unsigned long i, wrong = 0;
 
@@ -833,15 +914,14 @@ static unsigned long fb_defio_test_count_wrong(struct fb_defio_test *ctx,
 		    atomic_read(&page->_mapcount) != atomic_read(&pages[i]._mapcount) + more)
 			wrong++;
 	}
-
-	return wrong;
+	KUNIT_EXPECT_EQ(test, wrong, 0);
 }
 
 /*
- * Counted pages: each mapping holds one reference to each of its pages,
- * whatever is done to them. Afterwards they are as they were: what is left of a
- * reference would keep the page from being freed, without a word. The last
- * close, not munmap(), puts page->mapping back.
+ * Page-backed framebuffers: each mapping holds one reference to each of its
+ * pages, whatever is done to them. Afterwards the pages are as they were: a
+ * reference that is left would keep the page from being freed, without a word,
+ * and a page->mapping would be a bad page.
  */
 static void test_page_counts(struct kunit *test)
 {
@@ -852,12 +932,12 @@ static void test_page_counts(struct kunit *test)
 	u8 value;
 
 	addr = fb_defio_test_map_all(test, ctx);
-	KUNIT_EXPECT_EQ(test, fb_defio_test_count_wrong(ctx, pages, 0), 0);
+	fb_defio_test_expect_counts(test, ctx, pages, 0);
 	for (i = 0; i < ctx->npages; i++)
 		KUNIT_ASSERT_EQ(test, fault_kunit_read(addr + (i << PAGE_SHIFT), &value), 1);
-	KUNIT_EXPECT_EQ(test, fb_defio_test_count_wrong(ctx, pages, 1), 0);
+	fb_defio_test_expect_counts(test, ctx, pages, 1);
 	KUNIT_ASSERT_EQ(test, fb_defio_test_write_half(addr, ctx->npages), 0);
-	KUNIT_EXPECT_EQ(test, fb_defio_test_count_wrong(ctx, pages, 1), 0);
+	fb_defio_test_expect_counts(test, ctx, pages, 1);
 
 	/* In the second process, the first fault is one for writing. */
 	fault_kunit_process_mmap(other, ctx->file, 0, ctx->npages, PROT_RDWR);
@@ -865,16 +945,16 @@ static void test_page_counts(struct kunit *test)
 		KUNIT_ASSERT_EQ(test, fault_kunit_process_write(other,
 								other->addr + (i << PAGE_SHIFT),
 								i), 1);
-	KUNIT_EXPECT_EQ(test, fb_defio_test_count_wrong(ctx, pages, 2), 0);
+	fb_defio_test_expect_counts(test, ctx, pages, 2);
 	KUNIT_EXPECT_EQ(test, vfs_fsync(ctx->file, 0), 0);
-	KUNIT_EXPECT_EQ(test, fb_defio_test_count_wrong(ctx, pages, 2), 0);
+	fb_defio_test_expect_counts(test, ctx, pages, 2);
 
 	fault_kunit_process_munmap(other);
-	KUNIT_EXPECT_EQ(test, fb_defio_test_count_wrong(ctx, pages, 1), 0);
+	fb_defio_test_expect_counts(test, ctx, pages, 1);
 	fb_defio_test_unmap_all(test, ctx, addr);
-	KUNIT_EXPECT_EQ(test, fb_defio_test_count_wrong(ctx, pages, 0), 0);
+	fb_defio_test_expect_counts(test, ctx, pages, 0);
 	fb_defio_test_close(test, ctx->file);
-	KUNIT_EXPECT_EQ(test, fb_defio_test_count_wrong(ctx, pages, 0), 0);
+	fb_defio_test_expect_counts(test, ctx, pages, 0);
 	for (i = 0; i < ctx->npages; i++) {
 		if (fb_defio_mock_page(ctx->mock, i)->mapping != pages[i].mapping)
 			changed++;
@@ -984,26 +1064,24 @@ static void test_beyond_the_end(struct kunit *test)
 }
 
 /*
- * mmap(): copy-on-write mappings of a contiguous framebuffer are refused, and
- * it does not matter whether they could be written to by now. Other
- * framebuffers have them, and what is written there is not shown.
+ * mmap(): a private mapping that can be written to is a copy. Page-backed
+ * framebuffers have it, and what is written there is not shown. Contiguous ones
+ * refuse it.
  */
 static void test_map_private(struct kunit *test)
 {
-	static const unsigned long prots[] = { PROT_NONE, PROT_READ, PROT_RDWR };
 	struct fb_defio_test *ctx = fb_defio_test_setup(test);
 	struct file *ro_file = fb_defio_test_open(test, ctx->info->node, O_RDONLY);
 	unsigned long addr;
-	size_t i;
 	u8 value;
 
 	if (ctx->contiguous) {
-		for (i = 0; i < ARRAY_SIZE(prots); i++) {
-			KUNIT_EXPECT_EQ(test, fault_kunit_mmap(test, ctx->file, 0, ctx->npages,
-							       prots[i], MAP_PRIVATE), -EINVAL);
-			KUNIT_EXPECT_EQ(test, fault_kunit_mmap(test, ro_file, 0, ctx->npages,
-							       prots[i], MAP_PRIVATE), -EINVAL);
-		}
+		KUNIT_EXPECT_EQ(test, fault_kunit_mmap(test, ctx->file, 0, ctx->npages, PROT_RDWR,
+						       MAP_PRIVATE), -EINVAL);
+		KUNIT_EXPECT_EQ(test, fault_kunit_mmap(test, ro_file, 0, ctx->npages, PROT_RDWR,
+						       MAP_PRIVATE), -EINVAL);
+		KUNIT_EXPECT_EQ(test, fault_kunit_mmap(test, ctx->file, 0, ctx->npages, PROT_WRITE,
+						       MAP_PRIVATE), -EINVAL);
 		return;
 	}
 
@@ -1016,6 +1094,66 @@ static void test_map_private(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, *fb_defio_test_pixel(ctx, 0), 0x5a);
 	KUNIT_EXPECT_FALSE(test, delayed_work_pending(&ctx->info->deferred_work));
 	fb_defio_test_unmap_all(test, ctx, addr);
+}
+
+static vm_flags_t fb_defio_test_vm_flags(struct kunit *test, unsigned long addr)
+{
+	struct vm_area_struct *vma;
+	vm_flags_t flags = 0;
+
+	mmap_read_lock(current->mm);
+	vma = vma_lookup(current->mm, addr);
+	if (vma)
+		flags = vma->vm_flags;
+	mmap_read_unlock(current->mm);
+	KUNIT_EXPECT_NOT_NULL(test, vma);
+
+	return flags;
+}
+
+/*
+ * mmap(): a private mapping that is not writable, as screen grabbers make it,
+ * shows the framebuffer. mprotect() cannot make that of a contiguous one
+ * writable, for it could not be copied. Writable mappings made after it are
+ * write-protected at each flush all the same.
+ */
+static void test_map_private_read_only(struct kunit *test)
+{
+	struct fb_defio_test *ctx = fb_defio_test_setup(test);
+	struct file *ro_file = fb_defio_test_open(test, ctx->info->node, O_RDONLY);
+	struct file *files[] = { ctx->file, ro_file };
+	unsigned long ro_addr, addr;
+	size_t i;
+	u8 value;
+
+	for (i = 0; i < ARRAY_SIZE(files); i++) {
+		ro_addr = fault_kunit_mmap(test, files[i], 0, ctx->npages, PROT_NONE, MAP_PRIVATE);
+		KUNIT_ASSERT_FALSE(test, IS_ERR_VALUE(ro_addr));
+		KUNIT_ASSERT_EQ(test, !(fb_defio_test_vm_flags(test, ro_addr) & VM_MAYWRITE),
+				ctx->contiguous);
+		fb_defio_test_unmap_all(test, ctx, ro_addr);
+
+		ro_addr = fault_kunit_mmap(test, files[i], 0, ctx->npages, PROT_READ, MAP_PRIVATE);
+		KUNIT_ASSERT_FALSE(test, IS_ERR_VALUE(ro_addr));
+		KUNIT_EXPECT_EQ(test, !(fb_defio_test_vm_flags(test, ro_addr) & VM_MAYWRITE),
+				ctx->contiguous);
+
+		addr = fb_defio_test_map_all(test, ctx);
+		*fb_defio_test_pixel(ctx, 1) = 0x30 + i;
+		KUNIT_EXPECT_EQ(test, fault_kunit_read(ro_addr + 1, &value), 1);
+		KUNIT_EXPECT_EQ(test, value, 0x30 + i);
+		KUNIT_EXPECT_EQ(test, fault_kunit_write(ro_addr, 1), -EFAULT);
+
+		fb_defio_test_write_samples(test, ctx, addr, 0x10 + i, 1);
+		KUNIT_EXPECT_EQ(test, fault_kunit_read(ro_addr, &value), 0);
+		KUNIT_EXPECT_EQ(test, value, 0x10 + i);
+		KUNIT_EXPECT_EQ(test, vfs_fsync(files[i], 0), 0);
+		fb_defio_test_expect_samples_flushed(test, ctx, i + 1);
+		fb_defio_test_expect_samples(test, ctx, addr, false);
+		KUNIT_EXPECT_FALSE(test, fault_kunit_writable(ro_addr));
+		fb_defio_test_unmap_all(test, ctx, ro_addr);
+		fb_defio_test_unmap_all(test, ctx, addr);
+	}
 }
 
 /*
@@ -1123,6 +1261,8 @@ static void test_two_nodes(struct kunit *test)
 	fb_defio_test_unmap_all(test, ctx, addr);
 }
 
+#ifdef FBINFO_KMEMFB
+
 /*
  * PFN maps have no pages for GUP, so nobody can pin pages of a
  * display, be they mapped or not.
@@ -1184,38 +1324,102 @@ static void test_follow_pfnmap(struct kunit *test)
 	fb_defio_test_unmap_all(test, ctx, addr);
 }
 
+static int fb_defio_test_do_access(struct kunit *test, unsigned long addr, u8 *value, int len,
+				   int write)
+{
+	struct vm_area_struct *vma;
+	int ret = -ENOENT;
+
+	mmap_read_lock(current->mm);
+	vma = vma_lookup(current->mm, addr);
+	if (vma && vma->vm_ops->access)
+		ret = vma->vm_ops->access(vma, addr, value, len, write);
+	mmap_read_unlock(current->mm);
+
+	return ret;
+}
+
+/*
+ * What debuggers use in place of GUP: tracked as other writes are, limited by
+ * permissions and by both ends, and -EFAULT for what is not there.
+ */
+static void test_access(struct kunit *test)
+{
+	struct fb_defio_test *ctx = fb_defio_test_setup(test, .xres = 8, .yres = 8);
+	unsigned long addr = fb_defio_test_map_all(test, ctx), ro_addr;
+	unsigned long last = ctx->npages - 1, pos = addr + (last << PAGE_SHIFT);
+	u8 buf[4] = { 1, 2, 3, 4 };
+
+	ro_addr = fb_defio_test_map(test, ctx->file, 0, ctx->npages, PROT_READ);
+	KUNIT_EXPECT_EQ(test, fb_defio_test_do_access(test, ro_addr, buf, 4, 1), -EACCES);
+	KUNIT_EXPECT_EQ(test, fb_defio_test_do_access(test, pos, buf, 4, 1), 4);
+	KUNIT_EXPECT_EQ(test, fb_defio_test_pixel(ctx, last << PAGE_SHIFT)[3], 4);
+	KUNIT_EXPECT_EQ(test, fb_defio_test_do_access(test, pos + PAGE_SIZE - 1, buf, 4, 0), 1);
+	KUNIT_EXPECT_EQ(test, vfs_fsync(ctx->file, 0), 0);
+	fb_defio_test_expect_flush(test, ctx, 1, &last, 1);
+	KUNIT_EXPECT_EQ(test, fb_defio_test_do_access(test, pos + 1, buf, 2, 0), 2);
+	KUNIT_EXPECT_EQ(test, buf[1], 3);
+	KUNIT_EXPECT_FALSE(test, fault_kunit_present(pos));
+
+	fb_deferred_io_cleanup(ctx->info);
+	KUNIT_EXPECT_EQ(test, fb_defio_test_do_access(test, addr, buf, 4, 0), -EFAULT);
+	KUNIT_EXPECT_EQ(test, fb_defio_test_do_access(test, addr, buf, 4, 1), -EFAULT);
+
+	KUNIT_ASSERT_EQ(test, fb_defio_mock_restart(ctx->mock, PAGE_SIZE), 0);
+	KUNIT_EXPECT_EQ(test, fb_defio_test_do_access(test, addr + PAGE_SIZE - 1, buf, 1, 0), 1);
+	if (last)
+		KUNIT_EXPECT_EQ(test, fb_defio_test_do_access(test, pos, buf, 4, 0), -EFAULT);
+	fb_defio_test_unmap_all(test, ctx, ro_addr);
+	fb_defio_test_unmap_all(test, ctx, addr);
+}
+
+#endif /* FBINFO_KMEMFB */
+
 /*
  * Open and close
  */
 
 /*
- * The last close does not leave written pages to the delay. An open that the
- * driver has refused counts for nothing.
+ * The last close does not leave written pages to the delay, whatever the order in
+ * which files are closed. An open that the driver has refused counts for nothing.
  */
 static void test_last_close_flushes(struct kunit *test)
 {
+	static const unsigned int order[] = { 2, 0, 3, 1 };
 	struct fb_defio_test *ctx = fb_defio_test_create(test, .open_fails = 2);
-	struct file *file2;
+	struct file *files[ARRAY_SIZE(order)];
 	unsigned long addr;
+	unsigned int i;
 
 	KUNIT_EXPECT_PTR_EQ(test, fb_defio_test_do_open(ctx->info->node, O_RDWR),
 			    ERR_PTR(-EBUSY));
 	KUNIT_EXPECT_PTR_EQ(test, fb_defio_test_do_open(ctx->info->node, O_RDONLY),
 			    ERR_PTR(-EBUSY));
-	ctx->file = fb_defio_test_open(test, ctx->info->node, O_RDWR);
-	file2 = fb_defio_test_open(test, ctx->info->node, O_RDWR);
-	KUNIT_EXPECT_EQ(test, fb_defio_test_stats(ctx).users, 2);
-
+	for (i = 0; i < ARRAY_SIZE(files); i++)
+		files[i] = fb_defio_test_open(test, ctx->info->node, i % 2 ? O_RDWR : O_RDONLY);
+	ctx->file = files[1];
 	addr = fb_defio_test_map_all(test, ctx);
 	fb_defio_test_write_samples(test, ctx, addr, 0x10, 1);
 	fb_defio_test_unmap_all(test, ctx, addr);
-	fb_defio_test_close(test, ctx->file);
-	KUNIT_EXPECT_EQ(test, fb_defio_test_stats(ctx).flushes, 0);
 
-	fb_defio_test_close(test, file2);
+	/* One that was open for a while makes no difference. */
+	fb_defio_test_close(test, fb_defio_test_open(test, ctx->info->node, O_RDWR));
+	for (i = 0; i < ARRAY_SIZE(order); i++) {
+		KUNIT_EXPECT_EQ(test, fb_defio_test_stats(ctx).users, ARRAY_SIZE(order) - i);
+		KUNIT_EXPECT_EQ(test, fb_defio_test_stats(ctx).flushes, 0);
+		fb_defio_test_close(test, files[order[i]]);
+	}
 	KUNIT_EXPECT_EQ(test, fb_defio_test_stats(ctx).users, 0);
 	fb_defio_test_expect_samples_flushed(test, ctx, 1);
 	KUNIT_EXPECT_FALSE(test, delayed_work_pending(&ctx->info->deferred_work));
+
+	/* The next one to be opened is the last one, too. */
+	ctx->file = fb_defio_test_open(test, ctx->info->node, O_RDWR);
+	addr = fb_defio_test_map_all(test, ctx);
+	fb_defio_test_write_samples(test, ctx, addr, 0x20, 1);
+	fb_defio_test_unmap_all(test, ctx, addr);
+	fb_defio_test_close(test, ctx->file);
+	fb_defio_test_expect_samples_flushed(test, ctx, 2);
 }
 
 /*
@@ -1328,9 +1532,9 @@ static void test_cleanup_and_bind_again(struct kunit *test)
 }
 
 /*
- * Documentation of fb_deferred_io_cleanup(): some drivers clean up and start
- * again for each mode, with files open. Those can be mapped again and are tracked.
- * Mappings that were made before stay as dead as if the device had gone.
+ * Documentation of fb_deferred_io_init(): some drivers clean up and start again
+ * for each mode, with files open and mapped. In between, nothing can be mapped or
+ * written to. Then old mappings are as good as new ones.
  */
 static void test_init_again(struct kunit *test)
 {
@@ -1345,17 +1549,20 @@ static void test_init_again(struct kunit *test)
 		fb_defio_test_expect_samples_flushed(test, ctx, 2 * round + 1);
 		KUNIT_EXPECT_EQ(test, fault_kunit_mmap(test, ctx->file, 0, ctx->npages, PROT_RDWR,
 						       MAP_SHARED), -ENODEV);
+		KUNIT_EXPECT_EQ(test, fault_kunit_write(old_addr, 0x30), -EFAULT);
+		KUNIT_EXPECT_EQ(test, fault_kunit_read(old_addr, &value),
+				ctx->contiguous ? -EFAULT : 0);
+		KUNIT_EXPECT_EQ(test, vfs_fsync(ctx->file, 0), 0);
 		KUNIT_ASSERT_EQ(test, fb_deferred_io_init(ctx->info), 0);
 
 		addr = fb_defio_test_map_all(test, ctx);
 		fb_defio_test_write_samples(test, ctx, addr, 0x20, 1);
 		fb_defio_test_expect_samples(test, ctx, addr, true);
-		KUNIT_EXPECT_EQ(test, fault_kunit_write(old_addr, 0x30), -EFAULT);
-		KUNIT_EXPECT_EQ(test, fault_kunit_read(old_addr, &value),
-				ctx->contiguous ? -EFAULT : 0);
+		fb_defio_test_write_samples(test, ctx, old_addr, 0x30, 1);
 		KUNIT_EXPECT_EQ(test, vfs_fsync(ctx->file, 0), 0);
 		fb_defio_test_expect_samples_flushed(test, ctx, 2 * round + 2);
 		fb_defio_test_expect_samples(test, ctx, addr, false);
+		fb_defio_test_expect_samples(test, ctx, old_addr, false);
 
 		/* What is written last comes with the next cleanup. */
 		fb_defio_test_write_samples(test, ctx, addr, 0x40, 1);
@@ -1372,6 +1579,119 @@ static void test_init_again(struct kunit *test)
 	fb_defio_test_write_samples(test, ctx, addr, 0x50, 1);
 	KUNIT_EXPECT_EQ(test, vfs_fsync(ctx->file, 0), 0);
 	fb_defio_test_expect_samples_flushed(test, ctx, 6);
+	fb_defio_test_unmap_all(test, ctx, addr);
+}
+
+#ifdef FBINFO_KMEMFB
+/*
+ * The same with other memory: old mappings show what is in use now. What is beyond
+ * its end raises SIGBUS. The old memory is not touched.
+ */
+static void test_init_again_with_other_memory(struct kunit *test)
+{
+	unsigned long npages = PFN_UP(fb_defio_test_len(test));
+	/* The last one leaves part of a page. */
+	const unsigned long lens[] = {
+		2 * npages << PAGE_SHIFT, npages << PAGE_SHIFT, 2 * npages << PAGE_SHIFT,
+		PAGE_SIZE / 2,
+	};
+	struct fb_defio_test *ctx;
+	unsigned long addr, addr2;
+	unsigned int i, j;
+	u8 value;
+
+	ctx = fb_defio_test_setup(test, .xres = 8, .yres = 8, .max_len = 2 * npages << PAGE_SHIFT,
+				  .quarantine = true);
+	addr = fb_defio_test_map_all(test, ctx);
+	addr2 = fb_defio_test_map_all(test, ctx);
+	for (i = 0; i < ctx->nsamples; i++)
+		KUNIT_EXPECT_EQ(test, fault_kunit_read(addr2 + (ctx->samples[i] << PAGE_SHIFT),
+						       &value), 1);
+	fb_defio_test_write_samples(test, ctx, addr, 0x10, 1);
+
+	for (i = 0; i < ARRAY_SIZE(lens); i++) {
+		KUNIT_ASSERT_EQ(test, fb_defio_mock_restart(ctx->mock, lens[i]), 0);
+		/* What is beyond the mapping is of no interest. */
+		fb_defio_test_set_npages(ctx, min(PFN_UP(lens[i]), npages));
+		for (j = 0; j < ctx->nsamples; j++) {
+			unsigned long offset = ctx->samples[j] << PAGE_SHIFT;
+
+			*fb_defio_test_pixel(ctx, offset + 1) = 0x40 + i;
+			KUNIT_EXPECT_FALSE(test, fault_kunit_present(addr + offset));
+			KUNIT_EXPECT_EQ(test, fault_kunit_read(addr + offset + 1, &value), 1);
+			KUNIT_EXPECT_EQ(test, value, 0x40 + i);
+			KUNIT_EXPECT_FALSE(test, fault_kunit_present(addr2 + offset));
+			KUNIT_EXPECT_EQ(test, fault_kunit_read(addr2 + offset + 1, &value), 1);
+			KUNIT_EXPECT_EQ(test, value, 0x40 + i);
+		}
+		if (ctx->npages < npages) {
+			unsigned long pos = addr + (ctx->npages << PAGE_SHIFT);
+
+			KUNIT_ASSERT_EQ(test, fault_kunit_read(pos, &value), -EFAULT);
+			KUNIT_EXPECT_EQ(test, fault_kunit_write(pos, 1), -EFAULT);
+			pos = addr2 + ((npages - 1) << PAGE_SHIFT);
+			KUNIT_EXPECT_EQ(test, fault_kunit_write(pos, 1), -EFAULT);
+		}
+
+		fb_defio_test_write_samples(test, ctx, addr2, 0x20 + i, 1);
+		KUNIT_EXPECT_EQ(test, vfs_fsync(ctx->file, 0), 0);
+		fb_defio_test_expect_samples_flushed(test, ctx, 2 * i + 2);
+		fb_defio_test_expect_samples(test, ctx, addr2, false);
+		/* to be shown by the next cleanup */
+		fb_defio_test_write_samples(test, ctx, addr, 0x30 + i, 1);
+	}
+	KUNIT_EXPECT_EQ(test, fb_defio_mock_poison_lost(ctx->mock), 0);
+	vm_munmap(addr, npages << PAGE_SHIFT);
+	vm_munmap(addr2, npages << PAGE_SHIFT);
+}
+#endif
+
+/*
+ * udlfb replaces its memory for a larger mode with deferred I/O running. Mappings
+ * keep the pages that they have, which can be on the list, and new ones get pages
+ * of the new memory. Neither is a reason to complain, whatever was done to a page
+ * before.
+ */
+static void test_memory_replaced(struct kunit *test)
+{
+	unsigned long len = fb_defio_test_len(test);
+	struct fb_defio_test *ctx = fb_defio_test_setup(test, .max_len = 2 * len);
+	unsigned long addr = fb_defio_test_map_all(test, ctx), addr2;
+	const unsigned long listed[] = { 2, 4 }, again[] = { 0, 1, 2, 3, 4 };
+	unsigned long page;
+	u8 value;
+
+	/* Page 0 is written and flushed, 1 only read, 2 and 4 written, 3 not touched. */
+	KUNIT_ASSERT_EQ(test, fault_kunit_write(addr, 0x10), 1);
+	KUNIT_EXPECT_EQ(test, vfs_fsync(ctx->file, 0), 0);
+	KUNIT_ASSERT_EQ(test, fault_kunit_read(addr + PAGE_SIZE, &value), 1);
+	for (page = 2; page <= 4; page += 2)
+		KUNIT_ASSERT_EQ(test, fault_kunit_write(addr + page * PAGE_SIZE, 0x10), 1);
+
+	KUNIT_ASSERT_EQ(test, fb_defio_mock_realloc(ctx->mock, 2 * len), 0);
+	KUNIT_EXPECT_EQ(test, vfs_fsync(ctx->file, 0), 0);
+	fb_defio_test_expect_flush(test, ctx, 2, listed, ARRAY_SIZE(listed));
+
+	/* A new mapping, then the old one, which maps page 3 only now. */
+	addr2 = fb_defio_test_map_all(test, ctx);
+	for (page = 0; page <= 4; page++) {
+		KUNIT_ASSERT_EQ(test, fault_kunit_write(addr2 + page * PAGE_SIZE, 0x20), 1);
+		KUNIT_EXPECT_EQ(test, *fb_defio_test_pixel(ctx, page * PAGE_SIZE), 0x20);
+	}
+	KUNIT_EXPECT_EQ(test, vfs_fsync(ctx->file, 0), 0);
+	fb_defio_test_expect_flush(test, ctx, 3, again, ARRAY_SIZE(again));
+
+	for (page = 0; page <= 4; page++) {
+		unsigned long pos = addr + page * PAGE_SIZE;
+
+		KUNIT_EXPECT_EQ(test, fault_kunit_read(pos, &value), page == 3);
+		KUNIT_ASSERT_EQ(test, fault_kunit_write(pos, 0x30), 1);
+		KUNIT_EXPECT_EQ(test, *fb_defio_test_pixel(ctx, page * PAGE_SIZE),
+				page == 3 ? 0x30 : 0x20);
+	}
+	KUNIT_EXPECT_EQ(test, vfs_fsync(ctx->file, 0), 0);
+	fb_defio_test_expect_flush(test, ctx, 4, again, ARRAY_SIZE(again));
+	fb_defio_test_unmap_all(test, ctx, addr2);
 	fb_defio_test_unmap_all(test, ctx, addr);
 }
 
@@ -1411,25 +1731,36 @@ static struct kunit_case fb_defio_cases[] = {
 	KUNIT_CASE_PARAM(test_two_processes, fb_defio_test_all_gen_params),
 	KUNIT_CASE_PARAM(test_flush, fb_defio_test_all_gen_params),
 	KUNIT_CASE_PARAM(test_flush_nothing_dirty, fb_defio_test_all_gen_params),
+	KUNIT_CASE_PARAM(test_fsync_after_cancel, fb_defio_test_all_gen_params),
 	KUNIT_CASE_PARAM(test_sort_pagereflist, fb_defio_test_all_gen_params),
 	KUNIT_CASE_PARAM(test_delay, fb_defio_test_all_gen_params),
 	KUNIT_CASE_PARAM(test_no_update_is_lost, fb_defio_test_all_gen_params),
+#ifdef FBINFO_KMEMFB
 	KUNIT_CASE_PARAM(test_struct_page_is_left_alone, fb_defio_test_contiguous_gen_params),
+#endif
 	KUNIT_CASE_PARAM(test_page_counts, fb_defio_test_page_backed_gen_params),
 	KUNIT_CASE_PARAM(test_free_and_allocate_again, fb_defio_test_all_gen_params),
 	KUNIT_CASE_PARAM(test_last_page, fb_defio_test_all_gen_params),
 	KUNIT_CASE_PARAM(test_beyond_the_end, fb_defio_test_all_gen_params),
 	KUNIT_CASE_PARAM(test_map_private, fb_defio_test_all_gen_params),
+	KUNIT_CASE_PARAM(test_map_private_read_only, fb_defio_test_all_gen_params),
 	KUNIT_CASE_PARAM(test_read_only_open, fb_defio_test_all_gen_params),
 	KUNIT_CASE_PARAM(test_map_middle, fb_defio_test_all_gen_params),
 	KUNIT_CASE_PARAM(test_two_nodes, fb_defio_test_all_gen_params),
+#ifdef FBINFO_KMEMFB
 	KUNIT_CASE_PARAM(test_gup_is_refused, fb_defio_test_contiguous_gen_params),
 	KUNIT_CASE_PARAM(test_follow_pfnmap, fb_defio_test_contiguous_gen_params),
+	KUNIT_CASE_PARAM(test_access, fb_defio_test_contiguous_gen_params),
+#endif
 	KUNIT_CASE_PARAM(test_last_close_flushes, fb_defio_test_all_gen_params),
 	KUNIT_CASE_PARAM(test_cleanup_free_in_remove, fb_defio_test_all_gen_params),
 	KUNIT_CASE_PARAM(test_cleanup_free_in_destroy, fb_defio_test_all_gen_params),
 	KUNIT_CASE_PARAM(test_cleanup_and_bind_again, fb_defio_test_all_gen_params),
 	KUNIT_CASE_PARAM(test_init_again, fb_defio_test_all_gen_params),
+#ifdef FBINFO_KMEMFB
+	KUNIT_CASE_PARAM(test_init_again_with_other_memory, fb_defio_test_resizable_gen_params),
+#endif
+	KUNIT_CASE_PARAM(test_memory_replaced, fb_defio_test_page_backed_gen_params),
 	KUNIT_CASE_PARAM(test_cleanup_with_mapping_only, fb_defio_test_all_gen_params),
 	{}
 };
@@ -1441,16 +1772,22 @@ static struct kunit_suite fb_defio_suite = {
 	.test_cases = fb_defio_cases,
 };
 
+#ifdef FBINFO_KMEMFB
+
 /*
  * Contract
  */
 
 #define FB_DEFIO_CONTRACT_ORDER	2
+/* Half of the memory where pages have 4 KiB */
+#define FB_DEFIO_CONTRACT_XRES	64
+#define FB_DEFIO_CONTRACT_YRES	32
 
 struct fb_defio_contract {
 	struct fb_info *info;
-	struct page *block;
+	struct page *pages;
 	struct fb_deferred_io fbdefio;
+	u32 palette[16];
 };
 
 static void fb_defio_contract_deferred_io(struct fb_info *info, struct list_head *pagelist)
@@ -1462,8 +1799,11 @@ static struct page *fb_defio_contract_get_page(struct fb_info *info, unsigned lo
 	return NULL;
 }
 
+/* A console can take the framebuffer while it is registered: let it draw. */
 static const struct fb_ops fb_defio_contract_ops = {
 	.owner		= THIS_MODULE,
+	__FB_DEFAULT_SYSMEM_OPS_RDWR,
+	__FB_DEFAULT_SYSMEM_OPS_DRAW,
 	.fb_mmap	= fb_deferred_io_mmap,
 };
 
@@ -1471,9 +1811,13 @@ KUNIT_DEFINE_ACTION_WRAPPER(fb_defio_contract_release, framebuffer_release, stru
 KUNIT_DEFINE_ACTION_WRAPPER(fb_defio_contract_vfree, vfree, void *);
 KUNIT_DEFINE_ACTION_WRAPPER(fb_defio_contract_vunmap, vunmap, void *);
 
-static void fb_defio_contract_free_block(void *block)
+KUNIT_DEFINE_ACTION_WRAPPER(fb_defio_contract_cleanup, fb_deferred_io_cleanup, struct fb_info *);
+KUNIT_DEFINE_ACTION_WRAPPER(fb_defio_contract_unregister, unregister_framebuffer,
+			    struct fb_info *);
+
+static void fb_defio_contract_free_pages(void *pages)
 {
-	__free_pages(block, FB_DEFIO_CONTRACT_ORDER);
+	__free_pages(pages, FB_DEFIO_CONTRACT_ORDER);
 }
 
 /* A framebuffer that keeps the contract of FBINFO_KMEMFB, for the test to break. */
@@ -1484,10 +1828,10 @@ static struct fb_defio_contract *fb_defio_contract_setup(struct kunit *test)
 
 	KUNIT_ASSERT_NOT_NULL(test, ctx);
 	/* What the largest length of the suite starts with has to be low in memory. */
-	ctx->block = alloc_pages(GFP_KERNEL | GFP_DMA32 | __GFP_ZERO, FB_DEFIO_CONTRACT_ORDER);
-	KUNIT_ASSERT_NOT_NULL(test, ctx->block);
-	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, fb_defio_contract_free_block,
-							ctx->block), 0);
+	ctx->pages = alloc_pages(GFP_KERNEL | GFP_DMA32 | __GFP_ZERO, FB_DEFIO_CONTRACT_ORDER);
+	KUNIT_ASSERT_NOT_NULL(test, ctx->pages);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, fb_defio_contract_free_pages,
+							ctx->pages), 0);
 
 	info = framebuffer_alloc(0, NULL);
 	KUNIT_ASSERT_NOT_NULL(test, info);
@@ -1498,9 +1842,17 @@ static struct fb_defio_contract *fb_defio_contract_setup(struct kunit *test)
 	info->fbdefio = &ctx->fbdefio;
 	info->fbops = &fb_defio_contract_ops;
 	info->flags = FBINFO_VIRTFB | FBINFO_KMEMFB;
-	info->screen_buffer = page_address(ctx->block);
+	info->screen_buffer = page_address(ctx->pages);
 	info->fix.smem_start = virt_to_phys(info->screen_buffer);
 	info->fix.smem_len = PAGE_SIZE << FB_DEFIO_CONTRACT_ORDER;
+	info->fix.line_length = FB_DEFIO_CONTRACT_XRES * 4;
+	info->fix.visual = FB_VISUAL_TRUECOLOR;
+	info->var.xres = FB_DEFIO_CONTRACT_XRES;
+	info->var.yres = FB_DEFIO_CONTRACT_YRES;
+	info->var.xres_virtual = FB_DEFIO_CONTRACT_XRES;
+	info->var.yres_virtual = FB_DEFIO_CONTRACT_YRES;
+	info->var.bits_per_pixel = 32;
+	info->pseudo_palette = ctx->palette;
 
 	return ctx;
 }
@@ -1524,7 +1876,6 @@ static void fb_defio_contract_expect_refused(struct kunit *test, struct fb_info 
 
 	KUNIT_ASSERT_EQ(test, fb_deferred_io_init(info), -EINVAL);
 	KUNIT_EXPECT_NULL(test, info->fbdefio_state);
-	KUNIT_EXPECT_NULL(test, info->fbdefio_inode);
 	KUNIT_EXPECT_EQ(test, memcmp(before, info, sizeof(*before)), 0);
 	if (info->fbdefio)
 		KUNIT_EXPECT_EQ(test, memcmp(&fbdefio, info->fbdefio, sizeof(fbdefio)), 0);
@@ -1546,6 +1897,28 @@ static void fb_defio_contract_expect_refused(struct kunit *test, struct fb_info 
 	unregister_framebuffer(info);
 }
 
+/* Expects init to take the framebuffer, and a mapping to show its memory. */
+static void fb_defio_contract_expect_mapped(struct kunit *test, struct fb_info *info)
+{
+	struct file *file;
+	unsigned long addr;
+
+	KUNIT_ASSERT_EQ(test, fb_deferred_io_init(info), 0);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, fb_defio_contract_cleanup, info), 0);
+	KUNIT_ASSERT_EQ(test, register_framebuffer(info), 0);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, fb_defio_contract_unregister, info),
+			0);
+	file = fb_defio_test_open(test, info->node, O_RDWR);
+	addr = fb_defio_test_map(test, file, 1, 1, PROT_RDWR);
+	KUNIT_EXPECT_EQ(test, fault_kunit_write(addr, 0x5a), 1);
+	KUNIT_EXPECT_EQ(test, *((u8 *)info->screen_buffer + PAGE_SIZE), 0x5a);
+	vm_munmap(addr, PAGE_SIZE);
+
+	fb_defio_test_close(test, file);
+	kunit_release_action(test, fb_defio_contract_unregister, info);
+	kunit_release_action(test, fb_defio_contract_cleanup, info);
+}
+
 /* The fixture is not refused for anything that a test did not break. Again is fine, too. */
 static void test_contract_kept(struct kunit *test)
 {
@@ -1553,11 +1926,8 @@ static void test_contract_kept(struct kunit *test)
 	int i;
 
 	for (i = 0; i < 2; i++) {
-		KUNIT_ASSERT_EQ(test, fb_deferred_io_init(ctx->info), 0);
-		KUNIT_EXPECT_NOT_NULL(test, ctx->info->fbdefio_state);
+		fb_defio_contract_expect_mapped(test, ctx->info);
 		KUNIT_EXPECT_EQ(test, ctx->fbdefio.delay, HZ); /* documented default */
-		fb_deferred_io_cleanup(ctx->info);
-		KUNIT_EXPECT_NULL(test, ctx->info->fbdefio_state);
 	}
 }
 
@@ -1572,13 +1942,13 @@ static void test_contract_unaligned(struct kunit *test)
 	fb_defio_contract_expect_refused(test, ctx->info);
 }
 
-/* Contract: smem_start is the physical address, not something near it or a DMA handle. */
+/* smem_start is for user space. Whether it is right, wrong or hidden is not looked at. */
 static void test_contract_wrong_smem_start(struct kunit *test)
 {
 	struct fb_defio_contract *ctx = fb_defio_contract_setup(test);
 
 	ctx->info->fix.smem_start += PAGE_SIZE;
-	fb_defio_contract_expect_refused(test, ctx->info);
+	fb_defio_contract_expect_mapped(test, ctx->info);
 }
 
 static void test_contract_no_smem_start(struct kunit *test)
@@ -1586,7 +1956,15 @@ static void test_contract_no_smem_start(struct kunit *test)
 	struct fb_defio_contract *ctx = fb_defio_contract_setup(test);
 
 	ctx->info->fix.smem_start = 0;
-	fb_defio_contract_expect_refused(test, ctx->info);
+	fb_defio_contract_expect_mapped(test, ctx->info);
+}
+
+static void test_contract_hidden_smem_start(struct kunit *test)
+{
+	struct fb_defio_contract *ctx = fb_defio_contract_setup(test);
+
+	ctx->info->flags |= FBINFO_HIDE_SMEM_START;
+	fb_defio_contract_expect_mapped(test, ctx->info);
 }
 
 /* Contract: the memory is in the linear mapping, which that of vmalloc() is not. */
@@ -1602,27 +1980,21 @@ static void test_contract_vmalloc(struct kunit *test)
 	fb_defio_contract_expect_refused(test, ctx->info);
 }
 
-/*
- * Contract: the memory is in the linear mapping up to its last byte. That of a
- * framebuffer of 4 GiB is not, where memory ends or has a hole before.
- */
+/* Contract: the memory is in the linear mapping up to its last byte. */
 static void test_contract_not_linear_to_the_end(struct kunit *test)
 {
 	struct fb_defio_contract *ctx = fb_defio_contract_setup(test);
 	const char *buffer = ctx->info->screen_buffer;
-	u32 len = U32_MAX & PAGE_MASK, offset;
+	u32 offset;
 
-	for (offset = 0; offset < len; offset += PAGE_SIZE) {
+	/* Memory ends somewhere, or has a hole. */
+	for (offset = 0; offset < (u32)PAGE_MASK; offset += PAGE_SIZE) {
 		if (!virt_addr_valid(buffer + offset))
 			break;
 	}
-	if (offset == len)
+	if (offset == (u32)PAGE_MASK)
 		kunit_skip(test, "4 GiB of memory without a hole");
 
-	ctx->info->fix.smem_len = len;
-	fb_defio_contract_expect_refused(test, ctx->info);
-
-	/* The first page that is at fault is enough. */
 	ctx->info->fix.smem_len = offset + 1;
 	fb_defio_contract_expect_refused(test, ctx->info);
 }
@@ -1636,7 +2008,7 @@ static void test_contract_zero_length(struct kunit *test)
 	fb_defio_contract_expect_refused(test, ctx->info);
 }
 
-/* Contract: pages come from one place, either get_page or the block. */
+/* Contract: pages come from one place, either get_page or screen_buffer. */
 static void test_contract_get_page(struct kunit *test)
 {
 	struct fb_defio_contract *ctx = fb_defio_contract_setup(test);
@@ -1645,10 +2017,7 @@ static void test_contract_get_page(struct kunit *test)
 	fb_defio_contract_expect_refused(test, ctx->info);
 }
 
-/*
- * Without FBINFO_KMEMFB, a block is not taken for counted pages, whatever
- * smem_start says.
- */
+/* Without FBINFO_KMEMFB, memory in the linear mapping is refused, whatever smem_start says. */
 static void test_contract_no_flag(struct kunit *test)
 {
 	struct fb_defio_contract *ctx = fb_defio_contract_setup(test);
@@ -1672,7 +2041,7 @@ static void test_contract_uncounted_pages(struct kunit *test)
 	int i;
 
 	for (i = 0; i < ARRAY_SIZE(pages); i++)
-		pages[i] = ctx->block + i;
+		pages[i] = ctx->pages + i;
 	buffer = vmap(pages, ARRAY_SIZE(pages), VM_MAP, PAGE_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, buffer);
 	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, fb_defio_contract_vunmap, buffer), 0);
@@ -1681,7 +2050,21 @@ static void test_contract_uncounted_pages(struct kunit *test)
 	fb_defio_contract_expect_refused(test, ctx->info);
 }
 
-/* The other two kinds of memory do not have to say anything in smem_start. */
+/* Contract: page-backed memory is page aligned, too. */
+static void test_contract_page_backed_unaligned(struct kunit *test)
+{
+	struct fb_defio_contract *ctx = fb_defio_contract_setup(test);
+	void *buffer = vzalloc(ctx->info->fix.smem_len);
+
+	KUNIT_ASSERT_NOT_NULL(test, buffer);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, fb_defio_contract_vfree, buffer), 0);
+	ctx->info->flags &= ~FBINFO_KMEMFB;
+	ctx->info->screen_buffer = buffer + 8;
+	ctx->info->fix.smem_len -= 8;
+	fb_defio_contract_expect_refused(test, ctx->info);
+}
+
+/* Page-backed memory, from vmalloc() or get_page, does not need smem_start, either. */
 static void test_contract_counted_pages(struct kunit *test)
 {
 	struct fb_defio_contract *ctx = fb_defio_contract_setup(test);
@@ -1716,12 +2099,111 @@ static void test_contract_corrected(struct kunit *test)
 {
 	struct fb_defio_contract *ctx = fb_defio_contract_setup(test);
 
-	ctx->info->fix.smem_start += PAGE_SIZE;
+	ctx->info->screen_buffer += 8;
 	fb_defio_contract_expect_refused(test, ctx->info);
 
-	ctx->info->fix.smem_start -= PAGE_SIZE;
-	KUNIT_ASSERT_EQ(test, fb_deferred_io_init(ctx->info), 0);
-	fb_deferred_io_cleanup(ctx->info);
+	ctx->info->screen_buffer -= 8;
+	fb_defio_contract_expect_mapped(test, ctx->info);
+}
+
+/*
+ * Contract: FBINFO_KMEMFB does not change, as mappings that were made before would
+ * be of the wrong type. A refused change leaves the framebuffer as it was.
+ */
+static void test_contract_flag_changes(struct kunit *test)
+{
+	struct fb_defio_contract *ctx = fb_defio_contract_setup(test);
+	struct fb_info *info = ctx->info;
+	void *contiguous = info->screen_buffer, *page_backed = vzalloc(info->fix.smem_len);
+
+	KUNIT_ASSERT_NOT_NULL(test, page_backed);
+	KUNIT_ASSERT_EQ(test,
+			kunit_add_action_or_reset(test, fb_defio_contract_vfree, page_backed), 0);
+
+	fb_defio_contract_expect_mapped(test, info);
+	info->flags &= ~FBINFO_KMEMFB;
+	info->screen_buffer = page_backed;
+	KUNIT_EXPECT_EQ(test, fb_deferred_io_init(info), -EINVAL);
+	fb_deferred_io_cleanup(info); /* does nothing */
+	info->flags |= FBINFO_KMEMFB;
+	info->screen_buffer = contiguous;
+	fb_defio_contract_expect_mapped(test, info);
+}
+
+static void test_contract_flag_changes_back(struct kunit *test)
+{
+	struct fb_defio_contract *ctx = fb_defio_contract_setup(test);
+	struct fb_info *info = ctx->info;
+	void *contiguous = info->screen_buffer, *page_backed = vzalloc(info->fix.smem_len);
+
+	KUNIT_ASSERT_NOT_NULL(test, page_backed);
+	KUNIT_ASSERT_EQ(test,
+			kunit_add_action_or_reset(test, fb_defio_contract_vfree, page_backed), 0);
+
+	info->flags &= ~FBINFO_KMEMFB;
+	info->screen_buffer = page_backed;
+	fb_defio_contract_expect_mapped(test, info);
+	info->flags |= FBINFO_KMEMFB;
+	info->screen_buffer = contiguous;
+	KUNIT_EXPECT_EQ(test, fb_deferred_io_init(info), -EINVAL);
+	info->flags &= ~FBINFO_KMEMFB;
+	info->screen_buffer = page_backed;
+	fb_defio_contract_expect_mapped(test, info);
+}
+
+KUNIT_DEFINE_ACTION_WRAPPER(fb_defio_contract_iput, iput, struct inode *);
+
+/*
+ * framebuffer_release() frees what the first init has allocated: once, and not
+ * earlier, whatever has become of deferred I/O since. The address space is a part of
+ * it and has a reference count, which tells.
+ */
+static void fb_defio_contract_release_frees(struct kunit *test, bool refused_later)
+{
+	struct fb_defio_contract *ctx = fb_defio_contract_setup(test);
+	/* Keeps the file system that the address space is on. */
+	struct fb_defio_contract *other = fb_defio_contract_setup(test);
+	struct fb_info *info = ctx->info;
+	struct inode *inode;
+	struct file *file;
+
+	KUNIT_ASSERT_EQ(test, fb_deferred_io_init(other->info), 0);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, fb_defio_contract_cleanup,
+							other->info), 0);
+
+	KUNIT_ASSERT_EQ(test, fb_deferred_io_init(info), 0);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, fb_defio_contract_cleanup, info), 0);
+	KUNIT_ASSERT_EQ(test, register_framebuffer(info), 0);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, fb_defio_contract_unregister, info),
+			0);
+	file = fb_defio_test_open(test, info->node, O_RDWR);
+	inode = igrab(file->f_mapping->host);
+	KUNIT_ASSERT_NOT_NULL(test, inode);
+	KUNIT_ASSERT_PTR_NE(test, inode, file_inode(file));
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, fb_defio_contract_iput, inode), 0);
+
+	kunit_release_action(test, fb_defio_contract_cleanup, info);
+	fb_defio_test_close(test, file);
+	if (refused_later) {
+		info->fix.smem_len = 0;
+		KUNIT_EXPECT_EQ(test, fb_deferred_io_init(info), -EINVAL);
+	}
+	kunit_release_action(test, fb_defio_contract_unregister, info);
+	KUNIT_EXPECT_EQ(test, atomic_read(&inode->i_count), 2);
+	kunit_release_action(test, fb_defio_contract_release, info);
+	KUNIT_EXPECT_EQ(test, atomic_read(&inode->i_count), 1);
+	kunit_release_action(test, fb_defio_contract_iput, inode);
+}
+
+static void test_contract_release_frees(struct kunit *test)
+{
+	fb_defio_contract_release_frees(test, false);
+}
+
+/* A driver whose last init has failed has nothing to clean up. */
+static void test_contract_release_frees_after_refusal(struct kunit *test)
+{
+	fb_defio_contract_release_frees(test, true);
 }
 
 static struct kunit_case fb_defio_contract_cases[] = {
@@ -1729,15 +2211,21 @@ static struct kunit_case fb_defio_contract_cases[] = {
 	KUNIT_CASE(test_contract_unaligned),
 	KUNIT_CASE(test_contract_wrong_smem_start),
 	KUNIT_CASE(test_contract_no_smem_start),
+	KUNIT_CASE(test_contract_hidden_smem_start),
 	KUNIT_CASE(test_contract_vmalloc),
 	KUNIT_CASE(test_contract_not_linear_to_the_end),
 	KUNIT_CASE(test_contract_zero_length),
 	KUNIT_CASE(test_contract_get_page),
 	KUNIT_CASE(test_contract_no_flag),
 	KUNIT_CASE(test_contract_uncounted_pages),
+	KUNIT_CASE(test_contract_page_backed_unaligned),
 	KUNIT_CASE(test_contract_counted_pages),
 	KUNIT_CASE(test_contract_no_fbdefio),
 	KUNIT_CASE(test_contract_corrected),
+	KUNIT_CASE(test_contract_flag_changes),
+	KUNIT_CASE(test_contract_flag_changes_back),
+	KUNIT_CASE(test_contract_release_frees),
+	KUNIT_CASE(test_contract_release_frees_after_refusal),
 	{}
 };
 
@@ -1749,6 +2237,12 @@ static struct kunit_suite fb_defio_contract_suite = {
 };
 
 kunit_test_suites(&fb_defio_suite, &fb_defio_contract_suite);
+
+#else
+
+kunit_test_suite(fb_defio_suite);
+
+#endif /* FBINFO_KMEMFB */
 
 MODULE_DESCRIPTION("KUnit tests for fbdev deferred I/O");
 MODULE_LICENSE("GPL");

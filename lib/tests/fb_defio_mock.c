@@ -48,7 +48,7 @@
 
 /* The memory behind a framebuffer. */
 struct fb_defio_mock_block {
-	struct list_head list;	/* in fb_defio_mock.quarantine */
+	struct list_head list;	/* in fb_defio_mock_fb.blocks or fb_defio_mock.quarantine */
 	enum fb_defio_mock_mem mem;
 	size_t size;		/* as allocated, whole pages */
 	void *vaddr;
@@ -80,6 +80,7 @@ struct fb_defio_mock {
 struct fb_defio_mock_fb {
 	struct fb_defio_mock *mock;
 	struct fb_defio_mock_block *block;
+	struct list_head blocks;	/* @block, and those it has replaced */
 	struct fb_deferred_io *fbdefio;
 	unsigned long delay;
 	u32 palette[16];
@@ -277,21 +278,21 @@ static unsigned long fb_defio_mock_block_poison_lost(const struct fb_defio_mock_
 }
 
 /* What a driver does when it frees its framebuffer. */
-static void fb_defio_mock_discard(struct fb_defio_mock *mock,
-				  struct fb_defio_mock_block *block)
+static void fb_defio_mock_discard(struct fb_defio_mock *mock, struct list_head *blocks)
 {
+	struct fb_defio_mock_block *block, *next;
+
 	if (mock->params.quarantine) {
-		memset(block->vaddr, FB_DEFIO_MOCK_POISON, block->size);
+		list_for_each_entry(block, blocks, list)
+			memset(block->vaddr, FB_DEFIO_MOCK_POISON, block->size);
 
 		mutex_lock(&mock->lock);
-		if (!mock->deleted) {
-			list_add(&block->list, &mock->quarantine);
-			block = NULL;
-		}
+		if (!mock->deleted)
+			list_splice_init(blocks, &mock->quarantine);
 		mutex_unlock(&mock->lock);
 	}
 
-	if (block)
+	list_for_each_entry_safe(block, next, blocks, list)
 		fb_defio_mock_block_free(block);
 }
 
@@ -343,9 +344,18 @@ static bool fb_defio_mock_pageref_ok(struct fb_defio_mock_fb *fb, unsigned long 
 				     struct fb_deferred_io_pageref *pageref)
 {
 	unsigned long offset = pageref->offset;
+	struct fb_defio_mock_block *block;
 
-	return offset < len && !offset_in_page(offset) &&
-	       pageref->page == fb_defio_mock_block_page(fb->block, offset >> PAGE_SHIFT);
+	if (offset >= len || offset_in_page(offset))
+		return false;
+
+	list_for_each_entry(block, &fb->blocks, list) {
+		if (offset < block->size &&
+		    pageref->page == fb_defio_mock_block_page(block, offset >> PAGE_SHIFT))
+			return true;
+	}
+
+	return false;
 }
 
 static void fb_defio_mock_deferred_io(struct fb_info *info, struct list_head *pagelist)
@@ -353,9 +363,9 @@ static void fb_defio_mock_deferred_io(struct fb_info *info, struct list_head *pa
 	struct fb_defio_mock_fb *fb = info->par;
 	struct fb_defio_mock *mock = fb->mock;
 	const struct fb_defio_mock_params *params = &mock->params;
+	unsigned long last = 0, len = info->fix.smem_len;
 	unsigned int pages = 0, bad_pages = 0, unsorted = 0;
 	struct fb_deferred_io_pageref *pageref;
-	unsigned long last = 0;
 
 	/*
 	 * All copies are made before the panel takes its time: what is written
@@ -366,11 +376,10 @@ static void fb_defio_mock_deferred_io(struct fb_info *info, struct list_head *pa
 	list_for_each_entry(pageref, pagelist, list) {
 		unsigned long offset = pageref->offset;
 
-		if (!fb_defio_mock_pageref_ok(fb, params->len, pageref))
+		if (!fb_defio_mock_pageref_ok(fb, len, pageref))
 			bad_pages++;
 		else if (!params->panel_error)
-			fb_defio_mock_copy(fb, offset,
-					   min(PAGE_SIZE, params->len - offset));
+			fb_defio_mock_copy(fb, offset, min(PAGE_SIZE, len - offset));
 		if (params->sort && pages && offset <= last)
 			unsorted++;
 		last = offset;
@@ -383,7 +392,7 @@ static void fb_defio_mock_deferred_io(struct fb_info *info, struct list_head *pa
 	mutex_lock(&mock->lock);
 	mock->last_list_len = 0;
 	list_for_each_entry(pageref, pagelist, list) {
-		if (mock->last_list_len == PFN_UP(params->len))
+		if (mock->last_list_len == PFN_UP(params->max_len))
 			break;
 		mock->last_list[mock->last_list_len++] = pageref->offset;
 	}
@@ -489,7 +498,7 @@ static void fb_defio_mock_destroy(struct fb_info *info)
 	struct fb_defio_mock *mock = fb->mock;
 
 	if (mock->params.free_in_destroy) {
-		fb_defio_mock_discard(mock, fb->block);
+		fb_defio_mock_discard(mock, &fb->blocks);
 		kfree(fb->fbdefio);
 	}
 
@@ -542,28 +551,37 @@ static void fb_defio_mock_init_screen(struct fb_info *info,
 	fix->type = FB_TYPE_PACKED_PIXELS;
 	fix->visual = FB_VISUAL_TRUECOLOR;
 	fix->line_length = params->xres * 4;
-	fix->smem_len = params->len;
 	fix->accel = FB_ACCEL_NONE;
 
 	info->fbops = &fb_defio_mock_ops;
 	info->pseudo_palette = fb->palette;
-	info->screen_buffer = fb->block->vaddr;
-	info->screen_size = params->len;
 	info->flags = FBINFO_VIRTFB;
-
-	if (fb_defio_mock_mem_contiguous(params->mem)) {
-		fix->smem_start = virt_to_phys(info->screen_buffer);
 #ifdef FBINFO_KMEMFB
-		if (!params->no_kmemfb)
-			info->flags |= FBINFO_KMEMFB;
+	if (fb_defio_mock_mem_contiguous(params->mem) && !params->no_kmemfb)
+		info->flags |= FBINFO_KMEMFB;
 #endif
-	}
+}
+
+static void fb_defio_mock_use_block(struct fb_info *info, struct fb_defio_mock_block *block,
+				    u32 len)
+{
+	struct fb_defio_mock_fb *fb = info->par;
+
+	fb->block = block;
+	list_add(&block->list, &fb->blocks);
+	fb->mock->panel_blob.size = len;
+	info->screen_buffer = block->vaddr;
+	info->screen_size = len;
+	info->fix.smem_len = len;
+	if (fb_defio_mock_mem_contiguous(block->mem))
+		info->fix.smem_start = virt_to_phys(block->vaddr);
 }
 
 static int fb_defio_mock_do_probe(struct fb_defio_mock *mock)
 {
 	const struct fb_defio_mock_params *params = &mock->params;
 	struct device *dev = &mock->pdev->dev;
+	struct fb_defio_mock_block *block;
 	struct fb_deferred_io *fbdefio;
 	struct fb_defio_mock_fb *fb;
 	struct fb_info *info;
@@ -577,6 +595,7 @@ static int fb_defio_mock_do_probe(struct fb_defio_mock *mock)
 	fb->delay = msecs_to_jiffies(params->delay_ms);
 	fb->open_fails = params->open_fails;
 	fb->damage_start = ULONG_MAX;
+	INIT_LIST_HEAD(&fb->blocks);
 	spin_lock_init(&fb->damage_lock);
 
 	/* Apart from @info, so that use after it was freed can be noticed. */
@@ -590,12 +609,13 @@ static int fb_defio_mock_do_probe(struct fb_defio_mock *mock)
 		fbdefio->get_page = fb_defio_mock_get_page;
 	fb->fbdefio = fbdefio;
 
-	fb->block = fb_defio_mock_block_alloc(dev, params->mem, params->len);
-	if (!fb->block)
+	block = fb_defio_mock_block_alloc(dev, params->mem, params->len);
+	if (!block)
 		goto err_kfree;
 
 	fb_defio_mock_init_screen(info, params);
-	memset(mock->panel, 0, params->len);
+	fb_defio_mock_use_block(info, block, params->len);
+	memset(mock->panel, 0, params->max_len);
 
 	if (!params->no_fbdefio)
 		info->fbdefio = fbdefio;
@@ -619,7 +639,7 @@ static int fb_defio_mock_do_probe(struct fb_defio_mock *mock)
 err_fb_deferred_io_cleanup:
 	fb_deferred_io_cleanup(info);
 err_block_free:
-	fb_defio_mock_block_free(fb->block);
+	fb_defio_mock_block_free(block);
 err_kfree:
 	kfree(fbdefio);
 err_framebuffer_release:
@@ -648,8 +668,8 @@ static void fb_defio_mock_remove(struct platform_device *pdev)
 	struct fb_info *info = platform_get_drvdata(pdev);
 	struct fb_defio_mock_fb *fb = info->par;
 	struct fb_deferred_io *fbdefio = fb->fbdefio;
-	struct fb_defio_mock_block *block = fb->block;
 	struct fb_defio_mock *mock = fb->mock;
+	LIST_HEAD(blocks);
 
 	mutex_lock(&mock->lock);
 	mock->info = NULL;
@@ -660,10 +680,12 @@ static void fb_defio_mock_remove(struct platform_device *pdev)
 	 * that is the order of drivers in the kernel, and the harder one.
 	 */
 	fb_deferred_io_cleanup(info);
+	if (!mock->params.free_in_destroy)
+		list_splice_init(&fb->blocks, &blocks);
 	unregister_framebuffer(info); /* @info and @fb can be gone after this */
 
 	if (!mock->params.free_in_destroy) {
-		fb_defio_mock_discard(mock, block);
+		fb_defio_mock_discard(mock, &blocks);
 		kfree(fbdefio);
 	}
 }
@@ -689,6 +711,7 @@ struct fb_defio_mock_key {
 /* "mem" and "free" have words as values and are not in the table. */
 static const struct fb_defio_mock_key fb_defio_mock_keys[] = {
 	{ "len", offsetof(struct fb_defio_mock_params, len) },
+	{ "max_len", offsetof(struct fb_defio_mock_params, max_len) },
 	{ "xres", offsetof(struct fb_defio_mock_params, xres) },
 	{ "yres", offsetof(struct fb_defio_mock_params, yres) },
 	{ "delay_ms", offsetof(struct fb_defio_mock_params, delay_ms) },
@@ -794,7 +817,11 @@ static int fb_defio_mock_complete_params(struct fb_defio_mock_params *params)
 	if (!params->len && visible <= INT_MAX)
 		params->len = visible;
 
-	if (!visible || visible > params->len || params->len > INT_MAX)
+	if (!params->max_len)
+		params->max_len = params->len;
+
+	if (!visible || visible > params->len || params->len > params->max_len ||
+	    params->max_len > INT_MAX)
 		return -EINVAL;
 
 	return 0;
@@ -823,6 +850,18 @@ static int poison_lost_get(void *data, u64 *val)
 	return 0;
 }
 DEFINE_DEBUGFS_ATTRIBUTE(poison_lost_fops, poison_lost_get, NULL, "%llu\n");
+
+static int realloc_set(void *data, u64 val)
+{
+	return fb_defio_mock_realloc(data, min(val, U32_MAX));
+}
+DEFINE_DEBUGFS_ATTRIBUTE(realloc_fops, NULL, realloc_set, "%llu\n");
+
+static int restart_set(void *data, u64 val)
+{
+	return fb_defio_mock_restart(data, min(val, U32_MAX));
+}
+DEFINE_DEBUGFS_ATTRIBUTE(restart_fops, NULL, restart_set, "%llu\n");
 
 static int stats_show(struct seq_file *m, void *data)
 {
@@ -866,7 +905,6 @@ DEFINE_SHOW_ATTRIBUTE(params);
 static void fb_defio_mock_debugfs_add(struct fb_defio_mock *mock)
 {
 	mock->panel_blob.data = mock->panel;
-	mock->panel_blob.size = mock->params.len;
 
 	mock->dir = debugfs_create_dir(dev_name(&mock->pdev->dev), fb_defio_mock_root);
 	debugfs_create_blob("panel", 0400, mock->dir, &mock->panel_blob);
@@ -874,6 +912,8 @@ static void fb_defio_mock_debugfs_add(struct fb_defio_mock *mock)
 	debugfs_create_file("params", 0400, mock->dir, mock, &params_fops);
 	debugfs_create_file_unsafe("node", 0400, mock->dir, mock, &node_fops);
 	debugfs_create_file_unsafe("poison_lost", 0400, mock->dir, mock, &poison_lost_fops);
+	debugfs_create_file_unsafe("realloc", 0200, mock->dir, mock, &realloc_fops);
+	debugfs_create_file_unsafe("restart", 0200, mock->dir, mock, &restart_fops);
 }
 
 static ssize_t create_write(struct file *file, const char __user *buf, size_t count,
@@ -1004,8 +1044,8 @@ struct fb_defio_mock *fb_defio_mock_create(const struct fb_defio_mock_params *pa
 		goto err_put;
 
 	ret = -ENOMEM;
-	mock->panel = vzalloc(mock->params.len);
-	mock->last_list = kvcalloc(PFN_UP(mock->params.len), sizeof(*mock->last_list),
+	mock->panel = vzalloc(mock->params.max_len);
+	mock->last_list = kvcalloc(PFN_UP(mock->params.max_len), sizeof(*mock->last_list),
 				   GFP_KERNEL);
 	if (!mock->panel || !mock->last_list)
 		goto err_put;
@@ -1114,6 +1154,75 @@ int fb_defio_mock_unbind(struct fb_defio_mock *mock)
 EXPORT_SYMBOL_GPL(fb_defio_mock_unbind);
 
 /**
+ * fb_defio_mock_realloc - replace the memory of a framebuffer
+ * @mock: bound device
+ * @len: new length in bytes
+ *
+ * Deferred I/O is not told. As in udlfb, the old memory is freed when the device
+ * goes.
+ *
+ * Context: Process context, may sleep. Nobody uses the framebuffer meanwhile.
+ * Return: 0; -ENODEV if the device is not bound; -EINVAL if the screen does not fit
+ *         into @len, or @len is more than fb_defio_mock_params.max_len; -ENOMEM
+ */
+int fb_defio_mock_realloc(struct fb_defio_mock *mock, u32 len)
+{
+	struct fb_info *info = fb_defio_mock_info(mock);
+	struct fb_defio_mock_block *block;
+	u32 old_len;
+
+	if (!info)
+		return -ENODEV;
+	if (len < info->fix.line_length * info->var.yres || len > mock->params.max_len)
+		return -EINVAL;
+
+	block = fb_defio_mock_block_alloc(&mock->pdev->dev, mock->params.mem, len);
+	if (!block)
+		return -ENOMEM;
+
+	old_len = info->fix.smem_len;
+	memcpy(block->vaddr, info->screen_buffer, min(len, old_len));
+	if (len > old_len)
+		memset(mock->panel + old_len, 0, len - old_len);
+	fb_defio_mock_use_block(info, block, len);
+
+	return 0;
+}
+EXPORT_SYMBOL_GPL(fb_defio_mock_realloc);
+
+/**
+ * fb_defio_mock_restart - stop deferred I/O, replace the memory, start it again
+ * @mock: bound device
+ * @len: new length in bytes
+ *
+ * Context: Process context, may sleep. Nobody uses the framebuffer meanwhile.
+ * Return: 0, or the error of fb_defio_mock_realloc() or fb_deferred_io_init()
+ */
+int fb_defio_mock_restart(struct fb_defio_mock *mock, u32 len)
+{
+	struct fb_info *info = fb_defio_mock_info(mock);
+	struct fb_defio_mock_fb *fb;
+	LIST_HEAD(blocks);
+	int ret;
+
+	if (!info)
+		return -ENODEV;
+
+	fb_deferred_io_cleanup(info);
+	ret = fb_defio_mock_realloc(mock, len);
+	if (ret)
+		return ret;
+
+	fb = info->par;
+	list_splice_init(&fb->blocks, &blocks);
+	list_move(&fb->block->list, &fb->blocks);
+	fb_defio_mock_discard(mock, &blocks);
+
+	return fb_deferred_io_init(info);
+}
+EXPORT_SYMBOL_GPL(fb_defio_mock_restart);
+
+/**
  * fb_defio_mock_info - get the framebuffer of a device
  * @mock: device
  *
@@ -1184,7 +1293,7 @@ EXPORT_SYMBOL_GPL(fb_defio_mock_last_list);
  * @mock: device
  *
  * Context: Any.
- * Return: the panel's copy, as long as the framebuffer
+ * Return: the panel's copy, of which the framebuffer's length is in use
  */
 const void *fb_defio_mock_panel(struct fb_defio_mock *mock)
 {

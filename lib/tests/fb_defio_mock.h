@@ -19,8 +19,8 @@ struct fb_info;
  * @FB_DEFIO_MOCK_VMALLOC: vzalloc(), page-backed
  * @FB_DEFIO_MOCK_GET_PAGE: single pages handed out by fbdefio->get_page,
  *	page-backed; the linear view for the driver is a vmap() of them
- * @FB_DEFIO_MOCK_ALLOC_PAGES: one alloc_pages() block, no __GFP_COMP
- * @FB_DEFIO_MOCK_FREE_PAGES: one __get_free_pages() block
+ * @FB_DEFIO_MOCK_ALLOC_PAGES: one alloc_pages() allocation, no __GFP_COMP
+ * @FB_DEFIO_MOCK_FREE_PAGES: one __get_free_pages() allocation
  * @FB_DEFIO_MOCK_KMALLOC: kzalloc() of a power of two, at least a page
  * @FB_DEFIO_MOCK_DMA_PAGES: dma_alloc_pages(); CMA where the size asks for it
  * @FB_DEFIO_MOCK_NR_MEM: number of kinds
@@ -40,6 +40,7 @@ enum fb_defio_mock_mem {
  * @mem: memory kind
  * @len: fix.smem_len in bytes, need not be a multiple of the page size;
  *	0 means @xres * @yres * 4
+ * @max_len: what fb_defio_mock_realloc() can make of @len; 0 means @len
  * @xres: visible pixels per row, XRGB8888; 0 picks a geometry that fits @len
  * @yres: visible rows
  * @delay_ms: fb_deferred_io.delay in milliseconds
@@ -58,6 +59,7 @@ enum fb_defio_mock_mem {
 struct fb_defio_mock_params {
 	enum fb_defio_mock_mem mem;
 	u32 len;
+	u32 max_len;
 	u32 xres;
 	u32 yres;
 	u32 delay_ms;
@@ -104,6 +106,15 @@ void fb_defio_mock_delete(struct fb_defio_mock *mock);
 /* 0 or a negative errno. Unbinding works with files open and mapped. */
 int fb_defio_mock_bind(struct fb_defio_mock *mock);
 int fb_defio_mock_unbind(struct fb_defio_mock *mock);
+/*
+ * Replace the memory by a copy of @len bytes, as for a mode set: with deferred I/O
+ * running, as udlfb does; or between fb_deferred_io_cleanup() and
+ * fb_deferred_io_init(), which sh_mobile_lcdcfb calls, and free the old memory
+ * at once. 0 or a negative errno. Files can be open and mapped, but must not be
+ * used meanwhile.
+ */
+int fb_defio_mock_realloc(struct fb_defio_mock *mock, u32 len);
+int fb_defio_mock_restart(struct fb_defio_mock *mock, u32 len);
 
 /* The framebuffer of a bound device, NULL otherwise. */
 struct fb_info *fb_defio_mock_info(struct fb_defio_mock *mock);
@@ -118,7 +129,7 @@ void fb_defio_mock_get_stats(struct fb_defio_mock *mock,
 unsigned int fb_defio_mock_last_list(struct fb_defio_mock *mock,
 				     unsigned long *offsets, unsigned int max);
 /*
- * The panel's copy, fix.smem_len bytes. Survives unbind, not delete; each bind
+ * The panel's copy, at least fix.smem_len bytes. Survives unbind, not delete; each bind
  * starts with a black panel, as with black memory.
  */
 const void *fb_defio_mock_panel(struct fb_defio_mock *mock);

@@ -3,7 +3,7 @@
  * KUnit tests for the mm functions with which a driver tracks writes through a
  * shared PFN mapping: vmf_insert_pfn_mkwrite() and mapping_wrprotect_range().
  *
- * The tests map a block of pages through files of their own, whose fault
+ * The tests map some pages through files of their own, whose fault
  * handlers do nothing but insert PTEs, and watch the PTEs change.
  *
  * vmf_insert_pfn_mkwrite() warns when it is misused (a VMA of the wrong kind,
@@ -28,14 +28,14 @@
 
 #define PFNMAP_TEST_MAGIC	0x70666e6d	/* "pfnm" */
 
-/* Enough for several VMAs with gaps, in one block. */
+/* Enough for several VMAs with gaps, in one allocation. */
 #define PFNMAP_TEST_ORDER	4
 
 #define PROT_RDWR		(PROT_READ | PROT_WRITE)
 
 struct pfnmap_test {
 	struct inode *inode;
-	struct page *block;
+	struct page *pages;
 	unsigned int order;
 	unsigned long npages;
 	unsigned long pfn;
@@ -126,12 +126,12 @@ KUNIT_DEFINE_ACTION_WRAPPER(pfnmap_test_iput, iput, struct inode *);
 KUNIT_DEFINE_ACTION_WRAPPER(pfnmap_test_fput, __fput_sync, struct file *);
 
 /* After a failed assertion the test's mm, and with it its PTEs, can still be there. */
-static void pfnmap_test_free_block(void *data)
+static void pfnmap_test_free_pages(void *data)
 {
 	struct pfnmap_test *ctx = data;
 
 	unmap_mapping_range(ctx->inode->i_mapping, 0, 0, 1);
-	__free_pages(ctx->block, ctx->order);
+	__free_pages(ctx->pages, ctx->order);
 }
 
 static struct inode *pfnmap_test_new_inode(struct kunit *test, struct pfnmap_test *ctx)
@@ -171,10 +171,10 @@ static struct pfnmap_test *pfnmap_test_setup(struct kunit *test, unsigned int or
 
 	ctx->order = order;
 	ctx->npages = 1UL << order;
-	ctx->block = alloc_pages(GFP_KERNEL | __GFP_ZERO, order);
-	KUNIT_ASSERT_NOT_NULL(test, ctx->block);
-	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, pfnmap_test_free_block, ctx), 0);
-	ctx->pfn = page_to_pfn(ctx->block);
+	ctx->pages = alloc_pages(GFP_KERNEL | __GFP_ZERO, order);
+	KUNIT_ASSERT_NOT_NULL(test, ctx->pages);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, pfnmap_test_free_pages, ctx), 0);
+	ctx->pfn = page_to_pfn(ctx->pages);
 
 	ctx->file = pfnmap_test_open(test, ctx->inode, O_RDWR);
 
@@ -278,12 +278,12 @@ static void test_mkwrite_inserts(struct kunit *test)
 	mmap_read_unlock(current->mm);
 	pfnmap_test_expect_pte(test, ctx, addr, 1, true);
 	KUNIT_EXPECT_EQ(test, fault_kunit_write(addr, 0x5a), 0);
-	KUNIT_EXPECT_EQ(test, *(u8 *)page_address(ctx->block + 1), 0x5a);
+	KUNIT_EXPECT_EQ(test, *(u8 *)page_address(ctx->pages + 1), 0x5a);
 
 	/* The same by an access, next to it. */
 	KUNIT_EXPECT_EQ(test, fault_kunit_write(addr + PAGE_SIZE, 0xa5), 1);
 	pfnmap_test_expect_pte(test, ctx, addr + PAGE_SIZE, 2, true);
-	KUNIT_EXPECT_EQ(test, *(u8 *)page_address(ctx->block + 2), 0xa5);
+	KUNIT_EXPECT_EQ(test, *(u8 *)page_address(ctx->pages + 2), 0xa5);
 
 	KUNIT_EXPECT_EQ(test, atomic_read(&ctx->faults), 2);
 	KUNIT_EXPECT_EQ(test, atomic_read(&ctx->mkwrites), 0);
@@ -371,12 +371,12 @@ static void test_mkwrite_takes_no_reference(struct kunit *test)
 		KUNIT_ASSERT_EQ(test, fault_kunit_read(addr + i * PAGE_SIZE, &value), 1);
 	pfnmap_test_write_all(test, addr, ctx->npages);
 	for (i = 0; i < ctx->npages; i++)
-		KUNIT_EXPECT_EQ(test, page_ref_count(ctx->block + i), !i);
+		KUNIT_EXPECT_EQ(test, page_ref_count(ctx->pages + i), !i);
 
 	KUNIT_EXPECT_EQ(test, pfnmap_test_wrprotect(ctx, 0, ctx->npages), ctx->npages);
 	vm_munmap(addr, ctx->npages << PAGE_SHIFT);
 	for (i = 0; i < ctx->npages; i++)
-		KUNIT_EXPECT_EQ(test, page_ref_count(ctx->block + i), !i);
+		KUNIT_EXPECT_EQ(test, page_ref_count(ctx->pages + i), !i);
 }
 
 static struct kunit_case vmf_insert_pfn_mkwrite_cases[] = {

@@ -8,7 +8,7 @@
  * the panel equals the framebuffer, byte for byte. The devices have a delay of
  * a minute where a test wants to be alone in saying when pages are flushed.
  *
- * "Contiguous" is memory that the driver owns as one block (FBINFO_KMEMFB),
+ * "Contiguous" is memory that the driver owns as a whole (FBINFO_KMEMFB),
  * "page-backed" is memory in which each page has a reference count of its own.
  *
  * A test also fails if the kernel complains in its log meanwhile. These cases
@@ -17,7 +17,7 @@
  * not survive the second, and some complaints are rate-limited.
  *
  *  fb_defio.alloc_pages.map_write_unmap
- *	pages of the block go to the page allocator at munmap()
+ *	pages of the framebuffer go to the page allocator at munmap()
  *  fb_defio.alloc_pages.map_again_under_pressure
  *	and are mapped again when somebody else has them
  *  fb_defio_unbind.alloc_pages_remove.unbind_mapped
@@ -34,6 +34,10 @@
  *	a file that was not opened counts as open
  *  fb_defio.vmalloc.read_only_pages
  *	pages that were read, not written, are freed in a bad state
+ *  fb_defio.vmalloc.times
+ *	drawing writes to the file system that the device node is on
+ *  fb_defio.vmalloc.replaced_memory
+ *	a page of an earlier mode is expected to be the one of this mode
  */
 
 #include <linux/fb.h>
@@ -207,8 +211,9 @@ FIXTURE_SETUP(fb_defio)
 	self->kmsg = mock_kmsg_open();
 	ASSERT_LE(0, self->kmsg);
 	self->len = (NPAGES - 1) * page_size + TAIL;
-	ASSERT_EQ(0, mock_create(&self->mock, "mem=%s len=%zu delay_ms=60000",
-				 variant->mem, self->len));
+	ASSERT_EQ(0, mock_create(&self->mock,
+				 "mem=%s len=%zu max_len=%zu xres=8 yres=8 delay_ms=60000",
+				 variant->mem, self->len, 2 * NPAGES * page_size));
 	self->fd = mock_open(&self->mock, O_RDWR);
 	ASSERT_LE(0, self->fd);
 	self->map = map_fb(self->fd, PROT_READ | PROT_WRITE, NPAGES);
@@ -297,7 +302,7 @@ TEST_F(fb_defio, first_write_faults)
 }
 
 /*
- * Pages of a block are not reference counted. The block is still the driver's
+ * Pages of contiguous memory are not reference counted. It is still the driver's
  * after it was mapped, written and unmapped: nobody who allocates memory gets a
  * part of it.
  */
@@ -567,10 +572,9 @@ TEST_F(fb_defio, private_mapping)
 	if (variant->contiguous) {
 		EXPECT_ERRNO(EINVAL, mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE,
 					  self->fd, 0));
-		EXPECT_ERRNO(EINVAL, mmap(NULL, len, PROT_READ, MAP_PRIVATE, self->fd, 0));
 		fd = mock_open(&self->mock, O_RDONLY);
 		ASSERT_LE(0, fd);
-		EXPECT_ERRNO(EINVAL, mmap(NULL, len, PROT_READ, MAP_PRIVATE, fd, 0));
+		EXPECT_ERRNO(EINVAL, mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0));
 		EXPECT_EQ(0, close(fd));
 		return;
 	}
@@ -584,6 +588,50 @@ TEST_F(fb_defio, private_mapping)
 	EXPECT_EQ(1, mock_stat(&self->mock, "pages"));
 	EXPECT_EQ(7, get(self->map, 0));
 	EXPECT_EQ(0, munmap(map, len));
+}
+
+/*
+ * Screen grabbers map read-only, and do not care for shared or private. What they
+ * see is the framebuffer, and nobody can make it something else.
+ */
+TEST_F(fb_defio, private_read_only)
+{
+	size_t i, len = NPAGES * page_size;
+	int fd, mem, round;
+	char byte = 0x66;
+	uint8_t *map;
+
+	mem = open("/proc/self/mem", O_RDWR | O_CLOEXEC);
+	ASSERT_LE(0, mem);
+	for (round = 1; round <= 2; round++) {
+		fd = mock_open(&self->mock, round == 1 ? O_RDWR : O_RDONLY);
+		ASSERT_LE(0, fd);
+		map = mmap(NULL, len, PROT_READ, MAP_PRIVATE, fd, 0);
+		ASSERT_NE(MAP_FAILED, map);
+		EXPECT_EQ(0, close(fd));
+
+		for (i = 0; i < NPAGES; i++) {
+			(void)get(map, i);
+			put(self->map, i, round * NPAGES + i);
+		}
+		EXPECT_FLUSHED();
+		EXPECT_EQ(round * NPAGES, mock_stat(&self->mock, "pages"));
+		for (i = 0; i < NPAGES; i++)
+			EXPECT_EQ(round * NPAGES + i, get(map, i));
+
+		EXPECT_EQ(SIGSEGV, mock_probe_write(map, 1));
+		if (variant->contiguous) {
+			EXPECT_ERRNO(EACCES, mprotect(map, len, PROT_READ | PROT_WRITE));
+			EXPECT_ERRNO(EACCES, mprotect(map, page_size, PROT_WRITE));
+			EXPECT_EQ(SIGSEGV, mock_probe_write(map, 1));
+			/* Debuggers get a copy where mm can make one. */
+			EXPECT_ERRNO(EIO, pwrite(mem, &byte, 1, (off_t)map));
+		}
+		EXPECT_EQ(0, munmap(map, len));
+		EXPECT_FLUSHED();
+		EXPECT_EQ(round * NPAGES, mock_stat(&self->mock, "pages"));
+	}
+	EXPECT_EQ(0, close(mem));
 }
 
 /* Writes are tracked whichever node the file was opened through. */
@@ -894,6 +942,169 @@ TEST_F(fb_defio, last_close_flushes)
 	ASSERT_LE(0, fd);
 	EXPECT_EQ(0, mock_panel_diff(&self->mock, fd, self->len));
 	EXPECT_EQ(0, close(fd));
+}
+
+/* In whatever order they are closed, the last one it is. */
+TEST_F(fb_defio, last_of_many_close_flushes)
+{
+	static const int order[] = { 2, 0, 3, 1 };
+	int fds[4], fd;
+	size_t i;
+
+	for (i = 0; i < 4; i++) {
+		fds[i] = i % 2 ? open_other_node(&self->mock, O_RDWR) :
+				 mock_open(&self->mock, O_RDONLY);
+		ASSERT_LE(0, fds[i]);
+	}
+	put(self->map, 0, 1);
+	put(self->map, 5, 1);
+	EXPECT_EQ(0, munmap(self->map, NPAGES * page_size));
+	self->map = MAP_FAILED;
+	EXPECT_EQ(0, close(self->fd));
+	self->fd = -1;
+	fd = mock_open(&self->mock, O_RDWR);
+	ASSERT_LE(0, fd);
+	EXPECT_EQ(0, close(fd));
+
+	for (i = 0; i < 4; i++) {
+		EXPECT_EQ(4 - i, mock_stat(&self->mock, "users"));
+		EXPECT_EQ(0, mock_stat(&self->mock, "flushes"));
+		EXPECT_EQ(0, close(fds[order[i]]));
+	}
+	EXPECT_EQ(1, mock_stat(&self->mock, "flushes"));
+	EXPECT_EQ(2, mock_stat(&self->mock, "pages"));
+}
+
+static bool same_time(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
+}
+
+/* Drawing does not change the device node, which is on somebody's file system. */
+TEST_F(fb_defio, times)
+{
+	const struct timespec old[2] = { { .tv_sec = 1000000000 }, { .tv_sec = 1000000000 } };
+	struct stat before, after;
+	struct timespec now;
+	size_t i;
+
+	ASSERT_EQ(0, futimens(self->fd, old));
+	ASSERT_EQ(0, fstat(self->fd, &before));
+	/* The clock of the file system has gone on. */
+	do {
+		clock_gettime(CLOCK_REALTIME_COARSE, &now);
+	} while (now.tv_sec == before.st_ctim.tv_sec &&
+		 now.tv_nsec <= before.st_ctim.tv_nsec + 20000000);
+
+	for (i = 0; i < NPAGES / 2; i++)
+		(void)get(self->map, i);
+	for (i = 0; i < NPAGES; i++)
+		put(self->map, i, 1);
+	EXPECT_FLUSHED();
+	for (i = 0; i < NPAGES; i++)
+		put(self->map, i, 2);
+	EXPECT_FLUSHED();
+
+	ASSERT_EQ(0, fstat(self->fd, &after));
+	EXPECT_TRUE(same_time(&before.st_mtim, &after.st_mtim));
+	EXPECT_TRUE(same_time(&before.st_ctim, &after.st_ctim));
+}
+
+/*
+ * udlfb replaces its memory for a larger mode with deferred I/O running, and the
+ * old memory stays until the device goes. Whatever was done to a page of that, the
+ * new one can be drawn on, and so can a mapping of the old one.
+ */
+static void replaced_while_running(struct __test_metadata *_metadata,
+				   FIXTURE_DATA(fb_defio) *self)
+{
+	size_t i;
+
+	/* Some pages are written and shown, some only read, others not shown yet. */
+	for (i = 0; i < 6; i++)
+		put(self->map, i, 1);
+	EXPECT_FLUSHED();
+	for (i = 6; i < 11; i++)
+		EXPECT_EQ(0, get(self->map, i));
+	for (i = 11; i < NPAGES; i++)
+		put(self->map, i, 1);
+	EXPECT_EQ(0, munmap(self->map, NPAGES * page_size));
+	self->len = 2 * NPAGES * page_size;
+	ASSERT_EQ(0, mock_realloc(&self->mock, self->len));
+	EXPECT_FLUSHED();
+	EXPECT_EQ(NPAGES - 5, mock_stat(&self->mock, "pages"));
+
+	self->map = map_fb(self->fd, PROT_READ | PROT_WRITE, NPAGES);
+	ASSERT_NE(MAP_FAILED, self->map);
+	for (i = 0; i < NPAGES; i++) {
+		EXPECT_EQ(i < 6 || i >= 11, get(self->map, i));
+		ASSERT_EQ(0, mock_probe_write(self->map + i * page_size, 2));
+	}
+	EXPECT_FLUSHED();
+	EXPECT_EQ(2 * NPAGES - 5, mock_stat(&self->mock, "pages"));
+
+	/* The same with a mapping that stays. */
+	for (i = 6; i < 11; i++)
+		put(self->map, i, 3);
+	ASSERT_EQ(0, mock_realloc(&self->mock, self->len));
+	for (i = 0; i < NPAGES; i++) {
+		EXPECT_EQ(0, mock_probe_read(self->map + i * page_size));
+		ASSERT_EQ(0, mock_probe_write(self->map + i * page_size, 4));
+	}
+	EXPECT_FLUSHED();
+	EXPECT_EQ(3 * NPAGES - 5, mock_stat(&self->mock, "pages"));
+}
+
+/*
+ * Drivers stop deferred I/O for a mode and start it again, with files open and
+ * mapped. Mappings of contiguous memory show what is in use now, and end where it
+ * ends.
+ */
+static void replaced_while_stopped(struct __test_metadata *_metadata,
+				   FIXTURE_DATA(fb_defio) *self)
+{
+	static const size_t pages[] = { 2 * NPAGES, NPAGES / 2, NPAGES, 1, NPAGES };
+	size_t i, n, round;
+	uint8_t *map;
+	char byte;
+
+	map = map_fb(self->fd, PROT_READ, NPAGES);
+	ASSERT_NE(MAP_FAILED, map);
+	for (i = 0; i < NPAGES; i++) {
+		put(self->map, i, 1);
+		EXPECT_EQ(1, get(map, i));
+	}
+	for (round = 0; round < ARRAY_SIZE(pages); round++) {
+		n = pages[round] < NPAGES ? pages[round] : NPAGES;
+		self->len = pages[round] * page_size;
+		ASSERT_EQ(0, mock_restart(&self->mock, self->len));
+		for (i = 0; i < n; i++) {
+			byte = 0x20 + round;
+			ASSERT_EQ(1, pwrite(self->fd, &byte, 1, i * page_size + 5));
+			EXPECT_EQ(0x20 + round, get(map, i));
+			put(self->map, i, 0x10 + round);
+			EXPECT_EQ(0x10 + round, get(map, i));
+		}
+		for (i = n; i < NPAGES; i++) {
+			EXPECT_EQ(SIGBUS, mock_probe_read(map + i * page_size));
+			EXPECT_EQ(SIGBUS, mock_probe_write(self->map + i * page_size, 1));
+		}
+		EXPECT_FLUSHED();
+		/* They are read-only by now, or this is not noticed. */
+		for (i = 0; i < n; i++)
+			put(self->map, i, 0x30 + round);
+		EXPECT_FLUSHED();
+		put(self->map, 0, 0x40 + round);
+	}
+	EXPECT_EQ(0, munmap(map, NPAGES * page_size));
+}
+
+TEST_F_TIMEOUT(fb_defio, replaced_memory, 60)
+{
+	if (variant->contiguous)
+		replaced_while_stopped(_metadata, self);
+	else
+		replaced_while_running(_metadata, self);
 }
 
 /* A mapping keeps the file open and goes on working without a descriptor. */
@@ -1353,7 +1564,7 @@ static int wrong_accesses_after_unbind(uint8_t *map, bool contiguous)
 	size_t i;
 
 	for (i = 0; i < NPAGES; i++) {
-		/* Mappings of single pages have references and stay readable. */
+		/* Page-backed mappings have references and stay readable. */
 		want = !contiguous && i < FIRST_NEW ? 0 : SIGBUS;
 		sig = mock_probe_read(map + i * page_size + 5);
 		if (sig != want) {
@@ -1785,7 +1996,7 @@ TEST(mock_refuses_bad_parameters)
 		"", "mem=vmalloc", "len=0", "len=3", "len=-1", "len=4096x", "mem=", "mem=disk",
 		"len=4096 colour=1", "len=4096 xres=32", "len=4096 xres=64 yres=64",
 		"len=4096 sort=2", "len=4096 free=never", "len=4096 sort",
-		"xres=65536 yres=65536", "len=99999999999",
+		"xres=65536 yres=65536", "len=99999999999", "len=4096 max_len=4095",
 	};
 	struct mock mock;
 	size_t i;

@@ -115,6 +115,29 @@ static inline int mock_bind(const struct mock *mock)
 	return mock_write_file(MOCK_DRIVER "/bind", mock->name);
 }
 
+/* To a file in the device's directory */
+static inline int mock_write_number(const struct mock *mock, const char *file, size_t number)
+{
+	char path[160], text[32];
+
+	snprintf(path, sizeof(path), MOCK_DEBUGFS "/%s/%s", mock->name, file);
+	snprintf(text, sizeof(text), "%zu", number);
+
+	return mock_write_file(path, text);
+}
+
+/* Replaces the memory with deferred I/O running */
+static inline int mock_realloc(const struct mock *mock, size_t len)
+{
+	return mock_write_number(mock, "realloc", len);
+}
+
+/* Stops deferred I/O, replaces the memory, and starts it again */
+static inline int mock_restart(const struct mock *mock, size_t len)
+{
+	return mock_write_number(mock, "restart", len);
+}
+
 static inline long mock_read(const struct mock *mock, const char *file, char *buf, size_t size)
 {
 	char path[160];

@@ -130,7 +130,7 @@ FIXTURE_VARIANT_ADD(ssd1307, odd_height)
 	.height = 39,
 };
 
-/* A block of more than one page of memory, which no module is large enough for. */
+/* More than one page of memory, which no module is large enough for. */
 FIXTURE_VARIANT_ADD(ssd1307, two_pages)
 {
 	.create = "ssd1306fb width=248 height=256 page-offset=0",
@@ -327,6 +327,22 @@ TEST_F(ssd1307, mmap_refused)
 	EXPECT_ERRNO(EINVAL, mmap(NULL, self->map_len + 1, PROT_READ | PROT_WRITE, MAP_SHARED,
 				  self->fd, 0));
 	EXPECT_ERRNO(EINVAL, mmap(NULL, 1, PROT_READ, MAP_SHARED, self->fd, self->map_len));
+}
+
+/* A screen grabber's mapping: private, read-only, and it shows what is drawn. */
+TEST_F(ssd1307, private_read_only)
+{
+	uint8_t *map = mmap(NULL, self->map_len, PROT_READ, MAP_PRIVATE, self->fd, 0);
+
+	ASSERT_NE(MAP_FAILED, map);
+	draw_pattern(&self->screen, self->map, 1);
+	EXPECT_EQ(0, memcmp(map, self->screen.want, self->screen.len));
+	EXPECT_SHOWN();
+	draw_pattern(&self->screen, self->map, 2);
+	EXPECT_EQ(0, memcmp(map, self->screen.want, self->screen.len));
+	EXPECT_SHOWN();
+	EXPECT_ERRNO(EACCES, mprotect(map, self->map_len, PROT_READ | PROT_WRITE));
+	EXPECT_EQ(0, munmap(map, self->map_len));
 }
 
 TEST_F(ssd1307, blank)

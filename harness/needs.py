@@ -1,0 +1,83 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""The tests that a kernel with some topics has to pass, one a line.
+
+    needs.py "TOPIC..." "TOPIC..." FILE...
+
+First the topics that the base has, then those that the kernel has. A FILE is a
+selftest program, which is asked for its tests, or the source of a KUnit suite.
+Prints "PROGRAM NAME" and "kunit SUITE"; says how many tests are left out.
+
+A line "REGEX TOPIC" of tests/needs.table leaves out what the regex matches, all of
+"selftest:NAME" or "kunit:SUITE", for kernels without that topic.
+"""
+
+import collections
+import os
+import re
+import subprocess
+import sys
+
+sys.dont_write_bytecode = True
+from patchfile import ROOT, die, read, topics
+
+
+def selftests(program):
+    """FIXTURE[.VARIANT].TEST of all that it has. It lists them in columns: the names
+    of a fixture's variants and those of its tests, beside each other."""
+    listed = subprocess.run([program, '-l'], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=True)
+    names = []
+    for block in re.split(r'^-+\n', re.sub('^#.*\n', '', listed.stderr.decode()), flags=re.M):
+        rows = [(row[:20].strip(), row[21:46].strip(), row[47:].strip()) for row in block.splitlines()]
+        variants = [variant + '.' for _, variant, _ in rows if variant] or ['']
+        names += [f'{rows[0][0]}.{variant}{test}' for variant in variants for _, _, test in rows if test]
+    return names
+
+
+def suites(source):
+    return re.findall(r'^static struct kunit_suite[^}]*?^\t\.name = "(.*)",$', read(source).decode(), re.M | re.S)
+
+
+def table(names, has):
+    """[(regex, topic)]; each has to be of use on a base that has the topic."""
+    rows = []
+    for line in read(os.path.join(ROOT, 'tests', 'needs.table')).decode().splitlines():
+        if not line or line.startswith('#'):
+            continue
+        words = line.split()
+        if len(words) != 2 or words[1] not in topics():
+            die(f'tests/needs.table: "{line}" is not REGEX TOPIC; topics are: {" ".join(topics())}')
+        try:
+            regex = re.compile(words[0])
+        except re.error as error:
+            die(f'tests/needs.table: {words[0]} is no regular expression: {error}; correct it')
+        if words[1] in has and not any(regex.fullmatch(name) for name in names):
+            die(f'tests/needs.table: {words[0]} matches no test; correct the line or remove it')
+        rows.append((regex, words[1]))
+    return rows
+
+
+def main():
+    if len(sys.argv) < 4:
+        die('usage: needs.py "TOPIC..." "TOPIC..." FILE...')
+    base, kernel = sys.argv[1].split(), sys.argv[2].split()
+    tests = {}
+    for path in sys.argv[3:]:
+        if path.endswith('.c'):
+            tests |= {f'kunit:{name}': f'kunit {name}' for name in suites(path)}
+        else:
+            tests |= {f'selftest:{name}': f'{os.path.basename(path)} {name}' for name in selftests(path)}
+    rows = [row for row in table(tests, base) if row[1] not in kernel]
+    left = collections.Counter()
+    for name, line in tests.items():
+        topic = next((topic for regex, topic in rows if regex.fullmatch(name)), None)
+        if topic:
+            left[topic] += 1
+        else:
+            print(line)
+    for topic, count in left.items():
+        print(f'   left out until {topic}: {count} tests', file=sys.stderr)
+
+
+if __name__ == '__main__':
+    main()
