@@ -50,7 +50,8 @@ check_topic()
 
 	logged "selftests" "$ROOT/harness/boot.sh" "$dir" "$LIMIT" "$(BOUT=$UPTO image_of patched topics)" "$WORK/initramfs.cpio" harness.job=tests
 	judge "$dir" "$(grep -vc '^kunit ' "$WORK/wanted")" guest "${programs[@]}"
-	for suite in $(sed -n 's/^kunit //p' "$WORK/wanted"); do
+	mapfile -t suites < <(sed -n 's/^kunit //p' "$WORK/wanted")
+	for suite in "${suites[@]}"; do
 		logged "$suite" in_bout "$UPTO" kunit "$dir-$suite" "$LIMIT" patched topics "$suite"
 		judge "$dir-$suite" '' kunit "$suite"
 	done

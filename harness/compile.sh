@@ -42,7 +42,8 @@ set_goals()
 compile()
 {
 	local goal from directories=()
-	title=$(hgit -C "$REPO" log -1 --format=%s "$1")
+	title="$1 of the series"
+	[ "$messages" != each ] || title=$(hgit -C "$REPO" log -1 --format=%s "$1")
 	tree_at "$1"
 	[ -z "$kernel" ] || configure "$OBJ" "$start" "$kernel" "${args[@]}"
 	[ "$1" != end ] || [ -z "${ignored:-}" ] ||
@@ -71,7 +72,7 @@ compile()
 	done
 }
 
-# run ROW: one line of the table
+# run: one line of the table
 run()
 {
 	local commit result

@@ -66,22 +66,14 @@ unpack()
 		tar -xJ --strip-components=1 --no-same-owner -C "$2"
 }
 
-# newest DIR: time of the newest file in it
-newest() { find "$1" -type f -printf '%T@\n' | sort -n | tail -n 1; }
-
-# publish DIR VERSION-TEXT: DIR becomes pristine/ in one step. No file in it may
-# be newer than "version": that is how trees.sh notices an edited pristine/.
+# publish DIR VERSION-TEXT: DIR becomes pristine/ in one step.
 publish()
 {
-	local late
 	rm -rf "$BOUT/pristine.old"
 	rm -f "$BOUT/version"
 	[ ! -d "$PRISTINE" ] || mv -T "$PRISTINE" "$BOUT/pristine.old"
 	mv -T "$1" "$PRISTINE"
-	printf '%s\n' "$2" >"$BOUT/version.new"
-	late=$(newest "$PRISTINE")
-	[ "${late%.*}" -lt "$(date +%s)" ] || touch -d "@$((${late%.*} + 1))" "$BOUT/version.new"
-	mv "$BOUT/version.new" "$BOUT/version"
+	printf '%s\n' "$2" >"$BOUT/version"
 	rm -rf "$BOUT/pristine.old"
 }
 

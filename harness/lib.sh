@@ -302,6 +302,9 @@ export CCACHE_BASEDIR=$ROOT
 export CCACHE_NOHASHDIR=1
 # The compiler's messages are in English here, whatever the caller's LANG.
 export CCACHE_SLOPPINESS=time_macros,locale
+# A miss costs no preprocessor of its own: a quarter less for a cold build. The
+# price is that another configuration finds nothing of the first one's.
+export CCACHE_DEPEND=1
 export CCACHE_MAXSIZE=${CCACHE_MAXSIZE:-5G}
 
 # The same source gives the same kernel, and no release string changes because

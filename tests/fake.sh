@@ -27,6 +27,7 @@ fake_repo()
 {
 	R=$T/repo
 	P=$R/out/6.12/patched
+	# shellcheck disable=SC2034 # for test-tree.sh
 	Q=$R/out/7.3/patched
 	export HOME=$T GIT_CONFIG_NOSYSTEM=1
 	unset GIT_AUTHOR_NAME GIT_AUTHOR_EMAIL GIT_COMMITTER_NAME GIT_COMMITTER_EMAIL EMAIL

@@ -30,7 +30,9 @@ fake_steps()
 {
 	local step
 	R=$T/repo
-	mkdir -p "$R/out/6.12/patched/drivers/video/fbdev" "$R/lib/tests" "$R/tools/testing/selftests/fbdev"
+	mkdir -p "$R/out/6.12/patched/drivers/video/fbdev" "$R/lib/tests" "$R/tools/testing/selftests/fbdev" "$R/patches/fixes"
+	printf 'fixes\ncontiguous\nfast\ntests\n' >"$R/patches/topics"
+	printf 'Subject: [PATCH] mm: Mend it\n\nText.\n---\nNew-file: a.c\n' >"$R/patches/fixes/0001-mm-Mend-it.patch"
 	echo TEST_HARNESS_MAIN >"$R/tools/testing/selftests/fbdev/fb_defio.c"
 	cp -r "$TESTS"/../{harness,bases,Makefile} "$R"
 	printf 'VERSION = 6\nPATCHLEVEL = 12\nSUBLEVEL = 5\n' >"$R/out/6.12/patched/Makefile"
@@ -309,7 +311,7 @@ test_style_exception_without_a_reason()
 # reproduces EVIDENCE [CURE [TOPIC]]: make reproduce, with that as its only row
 reproduces()
 {
-	echo "bug | 6.12 | plain | | fb_defio.vmalloc.write_is_tracked | it is wrong | ${2:-fixes: -} | $1" >"$R/harness/reproduce.table"
+	echo "bug | 6.12 | plain | | fb_defio.vmalloc.write_is_tracked | it is wrong | ${2:-fixes: mm: Mend it} | $1" >"$R/harness/reproduce.table"
 	make -s -C "$R" reproduce TOPIC="${3:-}"
 }
 
@@ -338,7 +340,7 @@ test_reproduce_by_the_assertion_that_fails()
 test_reproduce_by_an_assertion_of_kunit()
 {
 	local said='[ 1.0]     # test_it: EXPECTATION FAILED at ../a/b_kunit.c:7\r\n[ 1.0]     Expected a == 0, but\r\n[ 1.0]         a == 1 (0x1)\r\n[ 1.1]     Expected b\r\n'
-	local row='bug | 6.12 | plain | | kunit:vmf_insert_pfn_mkwrite.test_mkwrite_inserts | it is wrong | fixes: - |'
+	local row='bug | 6.12 | plain | | kunit:vmf_insert_pfn_mkwrite.test_mkwrite_inserts | it is wrong | fixes: mm: Mend it |'
 	fake_steps
 	cp -r "$R"/out/6.12/{patched,unpatched}
 	run_leaves kunit "cp -r $TESTS/logs/good-kunit/. \$1
@@ -363,21 +365,12 @@ test_reproduce_control()
 	! reproduces passes >out || fail "a control with a splat is good"
 }
 
-# fake_cure: a patch for that bug
-fake_cure()
-{
-	mkdir "$R/out/6.12/upto"
-	cp -r "$R"/out/6.12/{patched,upto/patched}
-	mkdir -p "$R/patches/fixes"
-	printf 'fixes\ntests\n' >"$R/patches/topics"
-	printf 'Subject: [PATCH] mm: Mend it\n\nText.\n---\nNew-file: a.c\n' >"$R/patches/fixes/0001-mm-Mend-it.patch"
-}
-
 test_reproduce_with_the_cure()
 {
 	fake_bug
-	fake_cure
-	! reproduces 'fails Expected 0 .*== diff' 'fixes: mm: Mend it' fixes >out || fail "a bug that stays is cured"
+	mkdir "$R/out/6.12/upto"
+	cp -r "$R"/out/6.12/{patched,upto/patched}
+	! reproduces 'fails Expected 0 .*== diff' '' fixes >out || fail "a bug that stays is cured"
 	grep -Eq '^bug +plain +UNCURED +the test does not pass with fixes' out || fail "$(cat out)"
 	[ "$(wc -l <boots)" -eq 2 ] || fail "not one boot of each kernel"
 	run_leaves boot "cp -r $TESTS/logs/good-guest/. \$1
@@ -385,18 +378,17 @@ test_reproduce_with_the_cure()
 		*cured) ;;
 		*) sed -i 's/^ok 1 /# fb_defio.c:99:write_is_tracked:Expected 0 (0) == diff (1)\nnot ok 1 /' \$1/verdict ;;
 		esac"
-	reproduces 'fails Expected 0 .*== diff' 'fixes: mm: Mend it' fixes >out || fail "$(cat out)"
+	reproduces 'fails Expected 0 .*== diff' '' fixes >out || fail "$(cat out)"
 	[ "$(tail -n 1 out)" = '1 passed, 0 failed, 0 skipped' ] || fail "$(cat out)"
 	refuses one-line 'lists no bug of 6.12 that the topic tests cures' reproduces passes 'fixes: mm: Mend it' tests
 }
 
 test_reproduce_cure_that_is_none()
 {
-	fake_bug
-	fake_cure
-	refuses one-line "'mm Mend it' names no patch; write 'topic: subject'" reproduces passes 'mm Mend it'
-	refuses one-line 'the topic fixes has no patch "mm: Mend" for 6.12; correct the row' reproduces passes 'fixes: mm: Mend'
-	refuses one-line 'there is no topic nonsense' reproduces passes 'nonsense: mm: Mend it'
+	fake_steps
+	refuses one-line "'mm Mend it' names no patch; write 'topic: subject'" reproduces 'fails it' 'mm Mend it'
+	refuses one-line 'the topic fixes has no patch "mm: Mend" for 6.12; correct the row' reproduces 'fails it' 'fixes: mm: Mend'
+	refuses one-line 'there is no topic nonsense' reproduces 'fails it' 'nonsense: mm: Mend it'
 }
 
 test_reproduce_bad_input()
@@ -421,8 +413,7 @@ needs()
 test_tests_that_need_a_later_topic()
 {
 	fake_steps
-	mkdir -p "$R/patches" "$R/tests"
-	printf 'fixes\ncontiguous\nfast\ntests\n' >"$R/patches/topics"
+	mkdir -p "$R/tests"
 	# as kselftest_harness.h lists them
 	cat >program <<-'END'
 		#!/bin/sh
@@ -431,9 +422,12 @@ test_tests_that_need_a_later_topic()
 		--------------------------------------------------------------------------------
 		$(printf '%-20s %-25s %s\n' global '' open)
 		LIST
+		exit 4
 	END
 	chmod +x program
-	printf 'static struct kunit_suite suite = {\n\t.name = "defio",\n\t.test_cases = cases,\n};\n' >a_kunit.c
+	for suite in defio contract; do
+		printf 'static struct kunit_suite suite = {\n\t.name = "%s",\n\t.test_cases = cases,\n};\n' "$suite"
+	done >a_kunit.c
 	needs >out
 	[ "$(cat out)" = "program fb.vmalloc.map
 program fb.vmalloc.draw
@@ -442,12 +436,13 @@ program fb.block.map
 program fb.block.draw
 program fb.block.unmap
 program global.open
-kunit defio" ] || fail "$(cat out)"
+kunit defio
+kunit contract" ] || fail "$(cat out)"
 	needs 'selftest:fb\.block\..* contiguous' '.*\.open tests' 'kunit:.* contiguous' '.*draw fixes' 'none fast' >out 2>said
 	[ "$(cat out)" = "program fb.vmalloc.map
 program fb.vmalloc.draw
 program fb.vmalloc.unmap" ] || fail "$(cat out)"
-	[ "$(cat said)" = "   left out until contiguous: 4 tests
+	[ "$(cat said)" = "   left out until contiguous: 5 tests
    left out until tests: 1 tests" ] || fail "$(cat said)"
 	refuses one-line 'selftest:fb matches no test; correct the line or remove it' needs 'selftest:fb contiguous'
 	refuses one-line '"a nonsense" is not REGEX TOPIC; topics are: fixes' needs 'a nonsense'

@@ -19,24 +19,15 @@
 #include <kunit/static_stub.h>
 #include <kunit/test.h>
 #include <linux/cma.h>
-#include <linux/cred.h>
-#include <linux/dcache.h>
 #include <linux/debugfs.h>
 #include <linux/delay.h>
 #include <linux/file.h>
-#include <linux/fs.h>
 #include <linux/fs_context.h>
 #include <linux/initrd.h>
-#include <linux/io.h>
-#include <linux/kdev_t.h>
-#include <linux/kthread.h>
 #include <linux/major.h>
-#include <linux/mman.h>
 #include <linux/mount.h>
-#include <linux/moduleparam.h>
 #include <linux/platform_device.h>
 #include <linux/pseudo_fs.h>
-#include <linux/sizes.h>
 #include <linux/slab.h>
 
 #include <asm/mshyperv.h>
@@ -50,7 +41,6 @@
 /* Video memory outside of Linux's memory, in slots for several devices. */
 #define HVFB_TEST_MMIO_SIZE	SZ_32M
 #define HVFB_TEST_SLOT_SIZE	SZ_8M
-
 #define HVFB_TEST_BPP		4
 #define PROT_RDWR		(PROT_READ | PROT_WRITE)
 
@@ -132,6 +122,7 @@ struct hvfb_test_host {
 	struct file *file;
 	unsigned long addr, npages;
 	unsigned long last;	/* page that the screen shows a part of */
+	u32 color;
 
 	struct mutex lock;	/* protects what follows, and the host's ends of the rings */
 	bool opened;
@@ -596,21 +587,10 @@ static void hvfb_test_drop(struct hvfb_test_host *host)
 	put_device(&host->hdev.device);
 }
 
-static void hvfb_test_unmap(struct hvfb_test_host *host)
-{
-	if (host->addr)
-		KUNIT_EXPECT_EQ(host->test,
-				vm_munmap(host->addr, host->npages << PAGE_SHIFT), 0);
-	host->addr = 0;
-}
-
 static void hvfb_test_host_destroy(void *data)
 {
 	struct hvfb_test_host *host = data;
 
-	/* What kernel threads close is closed later. */
-	hvfb_test_unmap(host);
-	flush_delayed_fput();
 	hvfb_test_drop(host);
 	kthread_stop(host->thread);
 	if (!wait_for_completion_timeout(&host->released, HVFB_TEST_WAIT)) {
@@ -738,14 +718,20 @@ static void hvfb_test_suite_exit(struct kunit_suite *suite)
 	vmbus_proto_version = hvfb_test_vmbus_version;
 }
 
-/* Closes now. fput() of a kernel thread would do so some time later. */
-KUNIT_DEFINE_ACTION_WRAPPER(hvfb_test_fput, __fput_sync, struct file *);
-
-static void hvfb_test_close(struct kunit *test, struct file *file)
+static void hvfb_test_unmap(struct hvfb_test_host *host)
 {
-	/* The VMAs' references, which munmap() in a kernel thread drops late. */
-	flush_delayed_fput();
-	kunit_release_action(test, hvfb_test_fput, file);
+	KUNIT_EXPECT_EQ(host->test, vm_munmap(host->addr, host->npages << PAGE_SHIFT), 0);
+}
+
+/* Closes now, as the last one: mappings that are left go with the thread of the test. */
+static void hvfb_test_fput(void *data)
+{
+	struct file *file = data;
+	unsigned long deadline = jiffies + HVFB_TEST_WAIT;
+
+	while (file_count(file) > 1 && time_before(jiffies, deadline))
+		usleep_range(500, 1000);
+	__fput_sync(file);
 }
 
 /*
@@ -874,6 +860,8 @@ static void hvfb_test_fill(struct hvfb_test_host *host, u32 x, u32 y, u32 width,
 		.dx = x, .dy = y, .width = width, .height = height, .color = 15, .rop = ROP_COPY,
 	};
 
+	/* Another color each time, or nothing would change. */
+	((u32 *)host->info->pseudo_palette)[15] = ++host->color;
 	host->info->fbops->fb_fillrect(host->info, &rect);
 }
 
@@ -1148,19 +1136,22 @@ static void test_again_and_again(struct kunit *test)
 	struct hvfb_test_host *host = hvfb_test_setup(test);
 	unsigned int round, program, seed = 0;
 	unsigned long references;
+	bool pfnmap;
 
 	for (round = 0; round < 3; round++) {
 		references = hvfb_test_references(host);
 		for (program = 0; program < 3; program++) {
 			if (program)
 				hvfb_test_open(host);
-			hvfb_test_draw(host, 0, host->npages - 1, ++seed);
-			KUNIT_EXPECT_EQ(test, hvfb_test_references(host), references +
-					(hvfb_test_is_pfnmap(host->addr) ? 0 : host->npages));
+			hvfb_test_draw(host, 0, host->last, ++seed);
+			pfnmap = hvfb_test_is_pfnmap(host->addr);
+			KUNIT_EXPECT_GE(test, references, pfnmap ? 1 : host->npages);
+			KUNIT_EXPECT_EQ(test, hvfb_test_references(host),
+					references + (pfnmap ? 0 : host->last + 1));
 			hvfb_test_unmap(host);
-			hvfb_test_close(test, host->file);
+			kunit_release_action(test, hvfb_test_fput, host->file);
 			KUNIT_EXPECT_EQ(test, hvfb_test_references(host), references);
-			hvfb_test_expect_drawn(host, 0, host->npages - 1, seed);
+			hvfb_test_expect_drawn(host, 0, host->last, seed);
 			hvfb_test_poll(host);
 			hvfb_test_expect_shown(host);
 		}
@@ -1209,14 +1200,14 @@ static void test_unbind_mapped(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, vm_munmap(old_addr, old_npages << PAGE_SHIFT), 0);
 
 	hvfb_test_draw(host, 0, host->last, 3);
-	hvfb_test_close(test, old_file);
+	kunit_release_action(test, hvfb_test_fput, old_file);
 	hvfb_test_draw(host, 0, host->last / 2, 4);
 	hvfb_test_flush(host);
 	hvfb_test_expect_drawn(host, 0, host->last / 2, 4);
 	hvfb_test_expect_drawn(host, host->last / 2 + 1, host->last, 3);
 	hvfb_test_expect_shown(host);
 	hvfb_test_unmap(host);
-	hvfb_test_close(test, host->file);
+	kunit_release_action(test, hvfb_test_fput, host->file);
 	hvfb_test_unbind(host);
 	KUNIT_EXPECT_TRUE(test, hvfb_test_mmio_is_free());
 }
@@ -1228,9 +1219,12 @@ static void test_device_outlived(struct kunit *test)
 
 	hvfb_test_draw(host, 0, 8, 1);
 	hvfb_test_drop(host);
+	/* Memory from CMA is freed by its device. */
+	KUNIT_EXPECT_EQ(test, completion_done(&host->released),
+			hvfb_test_kind(test) != HVFB_TEST_CMA);
 	KUNIT_EXPECT_EQ(test, fault_kunit_write(host->addr, 1), -EFAULT);
 	hvfb_test_unmap(host);
-	hvfb_test_close(test, host->file);
+	kunit_release_action(test, hvfb_test_fput, host->file);
 	hvfb_test_wait(test, completion_done(&host->released));
 	KUNIT_EXPECT_TRUE(test, hvfb_test_mmio_is_free());
 }
@@ -1392,25 +1386,32 @@ static void test_probe_unwinds(struct kunit *test)
 	KUNIT_EXPECT_LT(test, (long)used, (long)(6 * PHYS_PFN(host->megabytes * SZ_1M)));
 }
 
-KUNIT_DEFINE_ACTION_WRAPPER(hvfb_test_put_device, put_device, struct device *);
+static void hvfb_test_firmware_put(void *data)
+{
+	struct platform_device *pdev = data;
+
+	if (device_is_registered(&pdev->dev))
+		platform_device_unregister(pdev);
+	put_device(&pdev->dev);
+}
 
 /* What firmware has set up on the machine that runs the tests stays. */
 static void test_firmware_framebuffer(struct kunit *test)
 {
 	struct platform_device *pdev;
 
+	if (!IS_ENABLED(CONFIG_APERTURE_HELPERS))
+		kunit_skip(test, "nothing is removed without APERTURE_HELPERS");
 	pdev = platform_device_register_simple("hvfb_kunit_firmware", PLATFORM_DEVID_NONE, NULL, 0);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, pdev);
 	get_device(&pdev->dev);
-	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, hvfb_test_put_device, &pdev->dev), 0);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, hvfb_test_firmware_put, pdev), 0);
 
 	/* As efifb does. A driver that wants it to go has the device unregistered. */
 	KUNIT_EXPECT_EQ(test, devm_aperture_acquire_for_platform_device(pdev, hvfb_test_mmio,
 									HVFB_TEST_MMIO_SIZE), 0);
 	hvfb_test_setup(test);
 	KUNIT_EXPECT_TRUE(test, device_is_registered(&pdev->dev));
-	if (device_is_registered(&pdev->dev))
-		platform_device_unregister(pdev);
 }
 
 static struct kunit_case hvfb_test_cases[] = {
