@@ -1016,7 +1016,7 @@ TEST_F(fb_defio, times)
  * new one can be drawn on, and so can a mapping of the old one.
  */
 static void replaced_while_running(struct __test_metadata *_metadata,
-				   FIXTURE_DATA(fb_defio) *self)
+				   struct _test_data_fb_defio *self)
 {
 	size_t i;
 
@@ -1061,7 +1061,7 @@ static void replaced_while_running(struct __test_metadata *_metadata,
  * ends.
  */
 static void replaced_while_stopped(struct __test_metadata *_metadata,
-				   FIXTURE_DATA(fb_defio) *self)
+				   struct _test_data_fb_defio *self)
 {
 	static const size_t pages[] = { 2 * NPAGES, NPAGES / 2, NPAGES, 1, NPAGES };
 	size_t i, n, round;
