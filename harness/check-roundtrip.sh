@@ -31,7 +31,3 @@ git -C "$ROOT" ls-files --cached --others --exclude-standard -- \
 	lib drivers include mm tools scripts Documentation | sort -u >"$WORK/files"
 logged "files in no series" diff "$WORK/new" "$WORK/files" ||
 	die "kernel files at the root and New-file: lines differ, see the log; name each file in the patch that brings it"
-
-# The tables of docs/bugs.md are made of harness/reproduce.table.
-logged "docs/bugs.md" "$ROOT/harness/bugs.py" --check ||
-	die "docs/bugs.md is not what harness/reproduce.table says; run harness/bugs.py --write"
