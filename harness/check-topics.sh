@@ -53,7 +53,7 @@ check_topic()
 	mapfile -t suites < <(sed -n 's/^kunit //p' "$WORK/wanted")
 	for suite in "${suites[@]}"; do
 		logged "$suite" in_bout "$UPTO" kunit "$dir-$suite" "$LIMIT" patched topics "$suite"
-		judge "$dir-$suite" '' kunit "$suite"
+		judge "$dir-$suite" '' kunit "${suite%%.*}"
 	done
 	say "   up to $topic: $passed tests pass"
 	passed=0

@@ -6,10 +6,11 @@
 
 First the topics that the base has, then those that the kernel has. A FILE is a
 selftest program, which is asked for its tests, or the source of a KUnit suite.
-Prints "PROGRAM NAME" and "kunit SUITE"; says how many tests are left out.
+Prints "PROGRAM NAME" and "kunit SUITE", or "kunit SUITE.CASE" if the suite has other
+cases, too; says how many tests are left out.
 
 A line "REGEX TOPIC" of tests/needs.table leaves out what the regex matches, all of
-"selftest:NAME" or "kunit:SUITE", for kernels without that topic.
+"selftest:NAME" or "kunit:SUITE.CASE", for kernels without that topic.
 """
 
 import collections
@@ -38,7 +39,11 @@ def selftests(program):
 
 
 def suites(source):
-    return re.findall(r'^static struct kunit_suite[^}]*?^\t\.name = "(.*)",$', read(source).decode(), re.M)
+    """{suite: its cases}"""
+    text = read(source).decode()
+    cases = dict(re.findall(r'^static struct kunit_case (\w+)\[\] = {(.*?)^};', text, re.M | re.S))
+    found = re.findall(r'^static struct kunit_suite[^}]*?^\t\.name = "(.*)",$[^}]*?^\t\.test_cases = (\w+),$', text, re.M)
+    return {name: re.findall(r'KUNIT_CASE\w*\((\w+)', cases.get(array, '')) for name, array in found}
 
 
 def table(names, has):
@@ -64,20 +69,24 @@ def main():
     if len(sys.argv) < 4:
         die('usage: needs.py "TOPIC..." "TOPIC..." FILE...')
     base, kernel = sys.argv[1].split(), sys.argv[2].split()
-    tests = {}
+    tests, kunit = {}, {}
     for path in sys.argv[3:]:
         if path.endswith('.c'):
-            tests |= {f'kunit:{name}': f'kunit {name}' for name in suites(path)}
+            kunit |= suites(path)
         else:
             tests |= {f'selftest:{name}': f'{os.path.basename(path)} {name}' for name in selftests(path)}
-    rows = [row for row in table(tests, base) if row[1] not in kernel]
-    left = collections.Counter()
+    cases = {f'kunit:{suite}.{case}': suite for suite in kunit for case in kunit[suite]}
+    rows = [row for row in table([*tests, *cases], base) if row[1] not in kernel]
+    needs = {name: next((topic for regex, topic in rows if regex.fullmatch(name)), None) for name in [*tests, *cases]}
     for name, line in tests.items():
-        topic = next((topic for regex, topic in rows if regex.fullmatch(name)), None)
-        if topic:
-            left[topic] += 1
-        else:
+        if not needs[name]:
             print(line)
+    for suite, names in kunit.items():
+        wanted = [name for name in names if not needs[f'kunit:{suite}.{name}']]
+        # A suite runs in one boot only as a whole.
+        for name in [suite] if wanted == names else [f'{suite}.{name}' for name in wanted]:
+            print(f'kunit {name}')
+    left = collections.Counter(topic for topic in needs.values() if topic)
     for topic, count in left.items():
         print(f'   left out until {topic}: {count} tests', file=sys.stderr)
 

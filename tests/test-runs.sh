@@ -426,7 +426,8 @@ test_tests_that_need_a_later_topic()
 	END
 	chmod +x program
 	for suite in defio contract; do
-		printf 'static struct kunit_suite suite = {\n\t.name = "%s",\n\t.test_cases = cases,\n};\n' "$suite"
+		printf 'static struct kunit_case %s_cases[] = {\n\tKUNIT_CASE(test_a),\n\tKUNIT_CASE_PARAM(test_b, gen),\n\t{}\n};\n' "$suite"
+		printf 'static struct kunit_suite suite = {\n\t.name = "%s",\n\t.test_cases = %s_cases,\n};\n' "$suite" "$suite"
 	done >a_kunit.c
 	needs >out
 	[ "$(cat out)" = "program fb.vmalloc.map
@@ -438,11 +439,12 @@ program fb.block.unmap
 program global.open
 kunit defio
 kunit contract" ] || fail "$(cat out)"
-	needs 'selftest:fb\.block\..* contiguous' '.*\.open tests' 'kunit:.* contiguous' '.*draw fixes' 'none fast' >out 2>said
+	needs 'selftest:fb\.block\..* contiguous' '.*\.open tests' 'kunit:contract.* contiguous' 'kunit:defio.test_b contiguous' '.*draw fixes' 'none fast' >out 2>said
 	[ "$(cat out)" = "program fb.vmalloc.map
 program fb.vmalloc.draw
-program fb.vmalloc.unmap" ] || fail "$(cat out)"
-	[ "$(cat said)" = "   left out until contiguous: 5 tests
+program fb.vmalloc.unmap
+kunit defio.test_a" ] || fail "$(cat out)"
+	[ "$(cat said)" = "   left out until contiguous: 6 tests
    left out until tests: 1 tests" ] || fail "$(cat said)"
 	refuses one-line 'selftest:fb matches no test; correct the line or remove it' needs 'selftest:fb contiguous'
 	refuses one-line '"a nonsense" is not REGEX TOPIC; topics are: fixes' needs 'a nonsense'
