@@ -14,7 +14,10 @@ fragments()
 	read -ra words <<<"$words"
 	for name in "${words[@]}"; do
 		case $name in
-		SUITES) ! grep -q FBINFO_KMEMFB "$2/include/linux/fb.h" || printf '%s\n' "$2/lib/tests/fb_defio.kunitconfig" ;;
+		SUITES)
+			path=$2/lib/tests/fb_defio.kunitconfig
+			! [ -f "$path" ] || ! grep -q FBINFO_KMEMFB "$2/include/linux/fb.h" || printf '%s\n' "$path"
+			;;
 		DEBIAN) "$ROOT/harness/fetch.sh" --config && printf '%s\n' "$BOUT/debian.config" ;;
 		*/*)
 			for path in "$2"/$name; do
