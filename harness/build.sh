@@ -35,7 +35,7 @@ phase "build $tree $config" "build-$tree-$config"
 mkdir -p "$build"
 # The compiler by its own name where ccache is missing: slower, not broken.
 if command -v ccache >/dev/null; then
-	args+=(--make_options "CC=ccache ${cross}gcc" --make_options 'HOSTCC=ccache gcc')
+	args+=(--make_options "CC=$ROOT/harness/cc.sh ${cross}gcc" --make_options 'HOSTCC=ccache gcc')
 fi
 logged "build $tree $config" python3 "$src/tools/testing/kunit/kunit.py" build \
 	--arch="$(arch_get kunit)" --cross_compile="$cross" \

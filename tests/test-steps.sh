@@ -110,6 +110,17 @@ test_check_adds_up()
 	refuses one-line 'there is no check nonsense; checks are: exit0' steps check ONLY=nonsense
 }
 
+test_compiler_cache_does_not_serve_another_kernel()
+{
+	export CCACHE_DIR=$T/ccache CCACHE_DEPEND=1
+	echo '.incbin "image"' >piggy.S
+	for image in first other; do
+		echo "$image" >image
+		"$TESTS/../harness/cc.sh" gcc -MMD -c -o piggy.o piggy.S
+		grep -q "$image" piggy.o || fail "the object lacks the $image image"
+	done
+}
+
 # runner BODY: result of tests/run.sh for a test file of that text
 runner()
 {
