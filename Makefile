@@ -6,7 +6,7 @@ BASE ?= 6.12
 export BASE KDIR ARCH CONFIGS MUTATIONS V SIGNOFF JOBS TOPIC COVER
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all series apply check refresh reproduce tree fetch deps
+.PHONY: help run test test-all bench series apply check refresh reproduce tree fetch deps
 
 # Each target that stands at the start of a line with "##" is explained by help.
 help: ## this text
@@ -37,6 +37,9 @@ test-all: ## everything: both bases, all machines, all checks, all bugs; takes h
 		'test BASE=7.3 ARCH=arm' 'test BASE=7.3 ARCH=s390x' \
 		check reproduce test \
 		'test ARCH=i386' 'test ARCH=arm64' 'test ARCH=arm' 'test ARCH=s390x'
+
+bench: ## what deferred I/O costs, unpatched and patched, against the goals: table and plot
+	@harness/bench.sh
 
 series: ## the series as an mbox on stdout: make -s series | git -C ~/linux am
 	@command -v python3 >/dev/null || harness/deps.sh fetch

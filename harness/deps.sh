@@ -34,6 +34,7 @@ arm     gcc-arm-linux-gnueabihf  make test ARCH=arm
 arm     qemu-system-arm          make test ARCH=arm
 s390x   gcc-s390x-linux-gnu      make test ARCH=s390x
 s390x   qemu-system-misc         make test ARCH=s390x
+bench   gnuplot-nox              the plot of make bench
 clients ffmpeg                   a real program that draws on fbdev
 clients fbcat                    a real program that reads fbdev
 check   sparse                   check-warnings
