@@ -43,6 +43,15 @@ static inline long fault_kunit_write(unsigned long addr, unsigned long value)
 	return fault_kunit_count() - before;
 }
 
+/*
+ * Does the CPU set the dirty bit of a writable PTE by itself? Elsewhere a write to a
+ * clean one takes a fault, too, which mm handles alone.
+ */
+static inline bool fault_kunit_hardware_dirty(void)
+{
+	return IS_ENABLED(CONFIG_X86);
+}
+
 /* Can the page be read without a fault? */
 static inline bool fault_kunit_present(unsigned long addr)
 {
@@ -80,6 +89,7 @@ struct fault_kunit_pte {
 	unsigned long pfn;
 	bool writable;
 	bool dirty;
+	bool dirty_known;	/* false on architectures without pte_pgprot() */
 };
 
 /* Returns 0, or a negative errno if no page is mapped at @addr. */
@@ -95,9 +105,8 @@ static inline int fault_kunit_follow(unsigned long addr, struct fault_kunit_pte 
 	if (!ret) {
 		pte->pfn = args.pfn;
 		pte->writable = args.writable;
-		/* Architectures without pte_pgprot() cannot tell: as it should be. */
-		pte->dirty = pgprot_val(args.pgprot) ?
-			     pte_dirty(pfn_pte(args.pfn, args.pgprot)) : args.writable;
+		pte->dirty_known = pgprot_val(args.pgprot);
+		pte->dirty = pte->dirty_known && pte_dirty(pfn_pte(args.pfn, args.pgprot));
 		follow_pfnmap_end(&args);
 	}
 	mmap_read_unlock(current->mm);

@@ -29,7 +29,6 @@
 #include <linux/mount.h>
 #include <linux/panic.h>
 #include <linux/pseudo_fs.h>
-#include <linux/rmap.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/sort.h>
@@ -47,6 +46,9 @@
 
 #define FB_DEFIO_TEST_SAMPLES	5
 
+/* The screen is busy while flushes find so many pages, and not with one less. */
+#define FB_DEFIO_TEST_BUSY_PAGES	32UL
+
 #define PROT_RDWR		(PROT_READ | PROT_WRITE)
 
 /*
@@ -56,6 +58,7 @@
 enum fb_defio_test_kind {
 	FB_DEFIO_TEST_VMALLOC,
 	FB_DEFIO_TEST_GET_PAGE,
+	FB_DEFIO_TEST_FILE,
 	FB_DEFIO_TEST_ALLOC_PAGES_SMALL,
 	FB_DEFIO_TEST_ALLOC_PAGES_LARGE,
 	FB_DEFIO_TEST_ALLOC_PAGES_MAX,
@@ -71,6 +74,7 @@ static const struct {
 } fb_defio_test_kinds[] = {
 	[FB_DEFIO_TEST_VMALLOC] = { "vmalloc", FB_DEFIO_MOCK_VMALLOC, 24 },
 	[FB_DEFIO_TEST_GET_PAGE] = { "get_page", FB_DEFIO_MOCK_GET_PAGE, 24 },
+	[FB_DEFIO_TEST_FILE] = { "get_page, file", FB_DEFIO_MOCK_FILE, 24 },
 	[FB_DEFIO_TEST_ALLOC_PAGES_SMALL] = {
 		"alloc_pages, order 0", FB_DEFIO_MOCK_ALLOC_PAGES, 1
 	},
@@ -129,6 +133,21 @@ static const enum fb_defio_test_kind fb_defio_test_page_backed[] = {
 	FB_DEFIO_TEST_GET_PAGE,
 };
 
+/* Those whose pages stay writable while the screen is busy. */
+static const enum fb_defio_test_kind fb_defio_test_busy[] = {
+	FB_DEFIO_TEST_VMALLOC,
+	FB_DEFIO_TEST_GET_PAGE,
+#ifdef FBINFO_KMEMFB
+	FB_DEFIO_TEST_ALLOC_PAGES_LARGE,
+	FB_DEFIO_TEST_CMA,
+#endif
+};
+
+/* Those whose pages are a file's, which needs their dirty flag itself. */
+static const enum fb_defio_test_kind fb_defio_test_file[] = {
+	FB_DEFIO_TEST_FILE,
+};
+
 static void fb_defio_test_get_desc(const enum fb_defio_test_kind *kind, char *desc)
 {
 	strscpy(desc, fb_defio_test_kinds[*kind].desc, KUNIT_PARAM_DESC_SIZE);
@@ -140,6 +159,8 @@ KUNIT_ARRAY_PARAM(fb_defio_test_contiguous, fb_defio_test_contiguous, fb_defio_t
 KUNIT_ARRAY_PARAM(fb_defio_test_resizable, fb_defio_test_resizable, fb_defio_test_get_desc);
 #endif
 KUNIT_ARRAY_PARAM(fb_defio_test_page_backed, fb_defio_test_page_backed, fb_defio_test_get_desc);
+KUNIT_ARRAY_PARAM(fb_defio_test_busy, fb_defio_test_busy, fb_defio_test_get_desc);
+KUNIT_ARRAY_PARAM(fb_defio_test_file, fb_defio_test_file, fb_defio_test_get_desc);
 
 /*
  * Device nodes
@@ -350,11 +371,19 @@ static unsigned long fb_defio_test_pfn(struct fb_defio_test *ctx, unsigned long 
 	return page_to_pfn(fb_defio_mock_page(ctx->mock, page));
 }
 
-/* No PTE of a contiguous framebuffer is writable or dirty. */
-static void fb_defio_test_expect_clean(struct kunit *test, struct fb_defio_test *ctx)
+/* No PTE of a sample of a contiguous framebuffer is writable or dirty. */
+static void fb_defio_test_expect_clean(struct kunit *test, struct fb_defio_test *ctx,
+				       unsigned long addr)
 {
-	KUNIT_EXPECT_EQ(test, mapping_wrprotect_range(ctx->file->f_mapping, 0,
-						      fb_defio_test_pfn(ctx, 0), ctx->npages), 0);
+	struct fault_kunit_pte pte = {};
+	unsigned int i;
+
+	for (i = 0; i < ctx->nsamples; i++) {
+		KUNIT_ASSERT_EQ(test, fault_kunit_follow(addr + (ctx->samples[i] << PAGE_SHIFT),
+							 &pte), 0);
+		KUNIT_EXPECT_FALSE(test, pte.writable);
+		KUNIT_EXPECT_FALSE(test, pte.dirty);
+	}
 }
 
 /* Makes the PTE of page 0 writable behind the back of deferred I/O. */
@@ -374,7 +403,8 @@ static void fb_defio_test_make_writable(struct kunit *test, struct fb_defio_test
 #else
 
 /* There are no contiguous framebuffers. */
-static void fb_defio_test_expect_clean(struct kunit *test, struct fb_defio_test *ctx)
+static void fb_defio_test_expect_clean(struct kunit *test, struct fb_defio_test *ctx,
+				       unsigned long addr)
 {
 }
 
@@ -441,6 +471,14 @@ static int fb_defio_test_cmp(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+/* Expects all that was written to be on the panel. */
+static void fb_defio_test_expect_shown(struct kunit *test, struct fb_defio_test *ctx)
+{
+	/* Not KUNIT_EXPECT_MEMEQ(), which would print a screen. */
+	KUNIT_EXPECT_EQ(test, memcmp(fb_defio_mock_panel(ctx->mock), ctx->info->screen_buffer,
+				     ctx->info->fix.smem_len), 0);
+}
+
 /*
  * Expects the newest flush to be the @flushes-th one, to have brought exactly
  * @npages pages, those in @pages (in ascending order), and all that was written
@@ -456,6 +494,7 @@ static void fb_defio_test_expect_flush(struct kunit *test, struct fb_defio_test 
 
 	KUNIT_EXPECT_EQ(test, stats.flushes, flushes);
 	KUNIT_EXPECT_EQ(test, stats.bad_pages, 0);
+	KUNIT_EXPECT_EQ(test, stats.concurrent, 0);
 
 	KUNIT_ASSERT_LE(test, npages, ARRAY_SIZE(offsets));
 	KUNIT_ASSERT_EQ(test, fb_defio_mock_last_list(ctx->mock, offsets, ARRAY_SIZE(offsets)),
@@ -464,9 +503,7 @@ static void fb_defio_test_expect_flush(struct kunit *test, struct fb_defio_test 
 	for (i = 0; i < npages; i++)
 		KUNIT_EXPECT_EQ(test, offsets[i], pages[i] << PAGE_SHIFT);
 
-	/* Not KUNIT_EXPECT_MEMEQ(), which would print a screen. */
-	KUNIT_EXPECT_EQ(test, memcmp(fb_defio_mock_panel(ctx->mock), ctx->info->screen_buffer,
-				     ctx->info->fix.smem_len), 0);
+	fb_defio_test_expect_shown(test, ctx);
 }
 
 static void fb_defio_test_expect_samples_flushed(struct kunit *test,
@@ -622,7 +659,7 @@ static void test_flush(struct kunit *test)
 
 	/* mprotect() would make a dirty PTE writable without a fault. */
 	if (ctx->contiguous)
-		fb_defio_test_expect_clean(test, ctx);
+		fb_defio_test_expect_clean(test, ctx, addr);
 
 	/* One page of those, then all. */
 	KUNIT_EXPECT_EQ(test, fault_kunit_write(addr, 0x20), 1);
@@ -1772,6 +1809,550 @@ static struct kunit_suite fb_defio_suite = {
 	.test_cases = fb_defio_cases,
 };
 
+/*
+ * Slow panels
+ */
+
+static long fb_defio_test_do_fsync(unsigned long file, unsigned long unused)
+{
+	return vfs_fsync((struct file *)file, 0);
+}
+
+/* Returns how many pages have been shown when fsync() returns. */
+static long fb_defio_test_fsync_pages(unsigned long file, unsigned long mock)
+{
+	struct fb_defio_mock_stats stats;
+	int ret = vfs_fsync((struct file *)file, 0);
+
+	fb_defio_mock_get_stats((struct fb_defio_mock *)mock, &stats);
+
+	return ret ?: stats.pages;
+}
+
+static void fb_defio_test_release(void *mock)
+{
+	fb_defio_mock_hold(mock, false);
+}
+
+/* Has a process call fsync(), and returns when the panel holds the callback. */
+static void fb_defio_test_hold(struct kunit *test, struct fb_defio_test *ctx,
+			       struct fault_kunit_process *process)
+{
+	fb_defio_mock_hold(ctx->mock, true);
+	/* Whatever becomes of this test, nobody waits for ever. */
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, fb_defio_test_release, ctx->mock),
+			0);
+	fault_kunit_process_begin(process, fb_defio_test_do_fsync, (unsigned long)ctx->file, 0);
+	KUNIT_ASSERT_EQ(test, fb_defio_mock_wait_held(ctx->mock), 0);
+}
+
+/*
+ * While the driver sends pages to a slow panel, programs go on: page faults wait
+ * neither on pages that are being sent nor on others. What is written comes with the
+ * next list. fsync() waits for the callback that is under way and for its own.
+ */
+static void test_callback_stops_nobody(struct kunit *test)
+{
+	struct fb_defio_test *ctx = fb_defio_test_setup(test);
+	struct fault_kunit_process *flusher = fault_kunit_process_start(test);
+	struct fault_kunit_process *waiter = fault_kunit_process_start(test);
+	struct file *file2 = fb_defio_test_open(test, ctx->info->node, O_RDWR);
+	unsigned long addr = fb_defio_test_map_all(test, ctx), addr2;
+	unsigned long last = ctx->npages - 1, pages = last ? 2 : 1;
+	const u8 *panel = fb_defio_mock_panel(ctx->mock);
+	u8 value;
+
+	KUNIT_ASSERT_EQ(test, fault_kunit_write(addr, 0x10), 1);
+	fb_defio_test_hold(test, ctx, flusher);
+	KUNIT_EXPECT_EQ(test, panel[0], 0x10);
+
+	/* If one of these had to wait, it would do so for ever. */
+	KUNIT_EXPECT_EQ(test, fault_kunit_write(addr, 0x20), 1);
+	if (last)
+		KUNIT_EXPECT_EQ(test, fault_kunit_write(addr + (last << PAGE_SHIFT), 0x30), 1);
+	if (last > 1)
+		KUNIT_EXPECT_EQ(test, fault_kunit_read(addr + PAGE_SIZE, &value), 1);
+	addr2 = fb_defio_test_map_all(test, ctx);
+	KUNIT_EXPECT_EQ(test, fault_kunit_write(addr2 + 1, 0x40), 1);
+	fb_defio_test_unmap_all(test, ctx, addr2);
+	KUNIT_EXPECT_EQ(test, fb_defio_test_stats(ctx).flushes, 0);
+	KUNIT_EXPECT_EQ(test, panel[0], 0x10);
+	KUNIT_EXPECT_FALSE(test, fault_kunit_process_done(flusher));
+
+	fault_kunit_process_begin(waiter, fb_defio_test_fsync_pages, (unsigned long)file2,
+				  (unsigned long)ctx->mock);
+	kunit_release_action(test, fb_defio_test_release, ctx->mock);
+	KUNIT_EXPECT_EQ(test, fault_kunit_process_end(flusher), 0);
+	KUNIT_EXPECT_EQ(test, fault_kunit_process_end(waiter), 1 + pages);
+	KUNIT_EXPECT_EQ(test, fb_defio_test_stats(ctx).pages, 1 + pages);
+	KUNIT_EXPECT_EQ(test, fb_defio_test_stats(ctx).concurrent, 0);
+	fb_defio_test_expect_shown(test, ctx);
+	fb_defio_test_unmap_all(test, ctx, addr);
+}
+
+/*
+ * Busy screens
+ *
+ * Once two flushes have found many pages within twice the delay, pages stay writable
+ * and flushes look for dirty PTEs. With the delay of these tests, it is certain that
+ * the time has not passed.
+ */
+
+/* Writes to the pages @first to @end - 1. Returns the number of faults, or -EFAULT. */
+static long fb_defio_test_draw(unsigned long addr, unsigned long first, unsigned long end,
+			       u8 value)
+{
+	long ret, faults = 0;
+	unsigned long i;
+
+	for (i = first; i < end; i++) {
+		ret = fault_kunit_write(addr + (i << PAGE_SHIFT) + i % 251, value + i);
+		if (ret < 0)
+			return ret;
+		faults += ret;
+	}
+
+	return faults;
+}
+
+/* Expects a number of writes to have taken no fault that deferred I/O has seen. */
+static void fb_defio_test_expect_no_faults(struct kunit *test, long faults, long writes)
+{
+	KUNIT_EXPECT_GE(test, faults, 0);
+	KUNIT_EXPECT_LE(test, faults, fault_kunit_hardware_dirty() ? 0 : writes);
+}
+
+/* Makes a device that can be busy. It has twice the pages that it takes, at least. */
+static struct fb_defio_test *__fb_defio_test_busy_setup(struct kunit *test,
+							struct fb_defio_mock_params params)
+{
+	params.len = max(fb_defio_test_len(test), 2 * FB_DEFIO_TEST_BUSY_PAGES << PAGE_SHIFT);
+
+	return __fb_defio_test_setup(test, params);
+}
+
+#define fb_defio_test_busy_setup(test, ...) \
+	__fb_defio_test_busy_setup(test, (struct fb_defio_mock_params){ __VA_ARGS__ })
+
+/* Makes the screen busy. All of its pages are mapped and writable then, and clean. */
+static void fb_defio_test_make_busy(struct kunit *test, struct fb_defio_test *ctx,
+				    unsigned long addr)
+{
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		KUNIT_ASSERT_GE(test, fb_defio_test_draw(addr, 0, ctx->npages, i), 0);
+		KUNIT_ASSERT_EQ(test, vfs_fsync(ctx->file, 0), 0);
+	}
+	fb_defio_test_expect_no_faults(test, fb_defio_test_draw(addr, 0, ctx->npages, i),
+				       ctx->npages);
+	KUNIT_ASSERT_EQ(test, vfs_fsync(ctx->file, 0), 0);
+	fb_defio_test_expect_shown(test, ctx);
+}
+
+/* A single write, for which there is no fault as the screen is busy. */
+static void fb_defio_test_busy_write(struct kunit *test, unsigned long addr, unsigned long page,
+				     u8 value)
+{
+	fb_defio_test_expect_no_faults(test, fault_kunit_write(addr + (page << PAGE_SHIFT), value),
+				       1);
+}
+
+/* fsync() shows all, and sends exactly @pages. */
+static void fb_defio_test_busy_flush(struct kunit *test, struct fb_defio_test *ctx,
+				     const unsigned long *pages, unsigned int npages)
+{
+	struct fb_defio_mock_stats stats = fb_defio_test_stats(ctx);
+
+	KUNIT_EXPECT_EQ(test, vfs_fsync(ctx->file, 0), 0);
+	KUNIT_EXPECT_EQ(test, fb_defio_test_stats(ctx).pages, stats.pages + npages);
+	fb_defio_test_expect_flush(test, ctx, stats.flushes + 1, pages, npages);
+}
+
+/*
+ * The first redraws cost one fault for each page, those that follow none. Each flush
+ * gets all of the pages that were written, no matter how it has learnt of them.
+ */
+static void test_busy_begins(struct kunit *test)
+{
+	struct fb_defio_test *ctx = fb_defio_test_busy_setup(test);
+	unsigned long addr = fb_defio_test_map_all(test, ctx);
+	unsigned long n = FB_DEFIO_TEST_BUSY_PAGES, other = n + 3;
+	unsigned int round;
+
+	for (round = 0; round < 6; round++) {
+		long faults = fb_defio_test_draw(addr, 0, n, 0x10 * round);
+
+		if (round < 2)
+			KUNIT_EXPECT_EQ(test, faults, n);
+		else if (round > 2)
+			fb_defio_test_expect_no_faults(test, faults, n);
+		KUNIT_EXPECT_EQ(test, vfs_fsync(ctx->file, 0), 0);
+		KUNIT_EXPECT_EQ(test, fb_defio_test_stats(ctx).flushes, round + 1);
+		KUNIT_EXPECT_EQ(test, fb_defio_test_stats(ctx).pages, n * (round + 1));
+		fb_defio_test_expect_shown(test, ctx);
+	}
+
+	/* A page that had not been written takes a fault, and is like the others then. */
+	KUNIT_EXPECT_EQ(test, fault_kunit_write(addr + (other << PAGE_SHIFT), 1), 1);
+	fb_defio_test_busy_flush(test, ctx, &other, 1);
+	fb_defio_test_busy_write(test, addr, other, 2);
+	fb_defio_test_busy_flush(test, ctx, &other, 1);
+	fb_defio_test_unmap_all(test, ctx, addr);
+}
+
+/* A clock or a cursor is never busy: each first write is noticed by a fault. */
+static void test_busy_takes_many_pages(struct kunit *test)
+{
+	struct fb_defio_test *ctx = fb_defio_test_busy_setup(test);
+	unsigned long addr = fb_defio_test_map_all(test, ctx);
+	unsigned long n = FB_DEFIO_TEST_BUSY_PAGES - 1;
+	unsigned int round;
+
+	for (round = 0; round < 6; round++) {
+		KUNIT_EXPECT_EQ(test, fb_defio_test_draw(addr, 0, n, round), n);
+		KUNIT_EXPECT_EQ(test, vfs_fsync(ctx->file, 0), 0);
+		KUNIT_EXPECT_EQ(test, fb_defio_test_stats(ctx).pages, n * (round + 1));
+		fb_defio_test_expect_shown(test, ctx);
+		KUNIT_EXPECT_FALSE(test, delayed_work_pending(&ctx->info->deferred_work));
+	}
+	fb_defio_test_unmap_all(test, ctx, addr);
+}
+
+/*
+ * Nor is a screen in the pages of a file, however much of it is drawn. The file has to
+ * find them dirty.
+ */
+static void test_busy_not_with_file(struct kunit *test)
+{
+	struct fb_defio_test *ctx = fb_defio_test_busy_setup(test);
+	unsigned long addr = fb_defio_test_map_all(test, ctx);
+	unsigned long i, clean = 0;
+	unsigned int round;
+
+	for (round = 0; round < 6; round++) {
+		KUNIT_EXPECT_EQ(test, fb_defio_test_draw(addr, 0, ctx->npages, round),
+				ctx->npages);
+		KUNIT_EXPECT_EQ(test, vfs_fsync(ctx->file, 0), 0);
+		KUNIT_EXPECT_EQ(test, fb_defio_test_stats(ctx).pages, ctx->npages * (round + 1));
+		fb_defio_test_expect_shown(test, ctx);
+		KUNIT_EXPECT_FALSE(test, delayed_work_pending(&ctx->info->deferred_work));
+		for (i = 0; i < ctx->npages; i++)
+			clean += !PageDirty(fb_defio_mock_page(ctx->mock, i));
+	}
+	KUNIT_EXPECT_EQ(test, clean, 0);
+	fb_defio_test_unmap_all(test, ctx, addr);
+}
+
+/*
+ * The driver gets the pages that were written since the last flush, and not all that
+ * could have been. fsync() after fsync() does not end it.
+ */
+static void test_busy_sends_what_is_written(struct kunit *test)
+{
+	struct fb_defio_test *ctx = fb_defio_test_busy_setup(test);
+	unsigned long addr = fb_defio_test_map_all(test, ctx);
+	unsigned long pages[] = { 5, 9, ctx->npages - 1 };
+	unsigned int round, i;
+	u8 value;
+
+	fb_defio_test_make_busy(test, ctx, addr);
+	for (round = 0; round < 4; round++) {
+		for (i = 0; i < ctx->npages; i++)
+			KUNIT_ASSERT_EQ(test, fault_kunit_read(addr + (i << PAGE_SHIFT), &value),
+					0);
+		fb_defio_test_busy_flush(test, ctx, NULL, 0);
+		for (i = 0; i < ARRAY_SIZE(pages); i++)
+			fb_defio_test_busy_write(test, addr, pages[i], 0x80 + round);
+		fb_defio_test_busy_flush(test, ctx, pages, ARRAY_SIZE(pages));
+	}
+	fb_defio_test_unmap_all(test, ctx, addr);
+}
+
+/*
+ * Some time after the last burst, the pages are write-protected. What was written
+ * before that is shown, and then there is no work left that would wake the machine.
+ */
+static void test_busy_ends(struct kunit *test)
+{
+	struct fb_defio_test *ctx = fb_defio_test_busy_setup(test);
+	struct delayed_work *work = &ctx->info->deferred_work;
+	unsigned long addr = fb_defio_test_map_all(test, ctx);
+	unsigned long pages[] = { 3, 7 }, pos = addr + (pages[0] << PAGE_SHIFT);
+	unsigned long delay = ctx->info->fbdefio->delay, deadline;
+	struct fb_defio_mock_stats stats;
+
+	fb_defio_test_make_busy(test, ctx, addr);
+	KUNIT_EXPECT_TRUE(test, delayed_work_pending(work));
+	stats = fb_defio_test_stats(ctx);
+	fb_defio_test_busy_write(test, addr, pages[0], 0x33);
+
+	/* Time goes by. */
+	ctx->info->fbdefio->delay = 1;
+	deadline = jiffies + msecs_to_jiffies(FB_DEFIO_TEST_WAIT_MS);
+	while (delayed_work_pending(work) && time_before(jiffies, deadline))
+		flush_delayed_work(work);
+	KUNIT_EXPECT_EQ(test, work_busy(&work->work), 0);
+	KUNIT_EXPECT_EQ(test, fb_defio_test_stats(ctx).pages, stats.pages + 1);
+	fb_defio_test_expect_shown(test, ctx);
+
+	ctx->info->fbdefio->delay = delay;
+	KUNIT_EXPECT_FALSE(test, fault_kunit_writable(pos));
+	stats = fb_defio_test_stats(ctx);
+	KUNIT_EXPECT_EQ(test, vfs_fsync(ctx->file, 0), 0);
+	KUNIT_EXPECT_EQ(test, fb_defio_test_stats(ctx).flushes, stats.flushes);
+	KUNIT_EXPECT_EQ(test, fault_kunit_write(pos, 0x34), 1);
+	KUNIT_EXPECT_EQ(test, fault_kunit_write(addr + (pages[1] << PAGE_SHIFT), 0x35), 1);
+	fb_defio_test_busy_flush(test, ctx, pages, ARRAY_SIZE(pages));
+	KUNIT_EXPECT_FALSE(test, fault_kunit_writable(pos));
+	KUNIT_EXPECT_FALSE(test, delayed_work_pending(work));
+
+	/* It can begin again. */
+	fb_defio_test_make_busy(test, ctx, addr);
+	fb_defio_test_unmap_all(test, ctx, addr);
+}
+
+/* With the work cancelled, fsync() and the last close look for dirty PTEs themselves. */
+static void test_busy_work_cancelled(struct kunit *test)
+{
+	struct fb_defio_test *ctx = fb_defio_test_busy_setup(test);
+	unsigned long addr = fb_defio_test_map_all(test, ctx);
+	const unsigned long page = 5;
+
+	fb_defio_test_make_busy(test, ctx, addr);
+	fb_defio_test_busy_write(test, addr, page, 0x51);
+	KUNIT_EXPECT_TRUE(test, cancel_delayed_work_sync(&ctx->info->deferred_work));
+	fb_defio_test_busy_flush(test, ctx, &page, 1);
+
+	fb_defio_test_busy_write(test, addr, page, 0x52);
+	fb_defio_test_unmap_all(test, ctx, addr);
+	KUNIT_EXPECT_TRUE(test, cancel_delayed_work_sync(&ctx->info->deferred_work));
+	fb_defio_test_close(test, ctx->file);
+	fb_defio_test_expect_shown(test, ctx);
+}
+
+/*
+ * munmap() takes the dirty bits away with the PTEs. What was written is shown all the
+ * same, and what is left of the mapping works as before.
+ */
+static void test_busy_unmap(struct kunit *test)
+{
+	struct fb_defio_test *ctx = fb_defio_test_busy_setup(test);
+	unsigned long addr = fb_defio_test_map_all(test, ctx);
+	unsigned long rest = addr + 10 * PAGE_SIZE;
+	const unsigned long page = 40;
+
+	fb_defio_test_make_busy(test, ctx, addr);
+	fb_defio_test_busy_write(test, addr, 2, 0x60);
+	fb_defio_test_busy_write(test, addr, 8, 0x61);
+	fb_defio_test_busy_write(test, addr, page, 0x62);
+	KUNIT_ASSERT_EQ(test, vm_munmap(addr, 10 * PAGE_SIZE), 0);
+	KUNIT_EXPECT_EQ(test, vfs_fsync(ctx->file, 0), 0);
+	fb_defio_test_expect_shown(test, ctx);
+
+	fb_defio_test_busy_write(test, addr, page, 0x63);
+	fb_defio_test_busy_flush(test, ctx, &page, 1);
+	fb_defio_test_busy_write(test, addr, page, 0x64);
+	fb_defio_test_busy_write(test, addr, ctx->npages - 1, 0x65);
+	KUNIT_ASSERT_EQ(test, vm_munmap(rest, (ctx->npages - 10) << PAGE_SHIFT), 0);
+	KUNIT_EXPECT_EQ(test, vfs_fsync(ctx->file, 0), 0);
+	fb_defio_test_expect_shown(test, ctx);
+
+	/* Nothing is mapped, so nothing is found. */
+	fb_defio_test_busy_flush(test, ctx, NULL, 0);
+}
+
+/*
+ * The last close shows what was written, too, and ends it. Nothing of it is left for
+ * the next one who opens the framebuffer.
+ */
+static void test_busy_last_close(struct kunit *test)
+{
+	struct fb_defio_test *ctx = fb_defio_test_busy_setup(test);
+	unsigned long addr = fb_defio_test_map_all(test, ctx);
+	const unsigned long page = 5;
+
+	fb_defio_test_make_busy(test, ctx, addr);
+	fb_defio_test_busy_write(test, addr, page, 0x70);
+	fb_defio_test_unmap_all(test, ctx, addr);
+	fb_defio_test_close(test, ctx->file);
+	fb_defio_test_expect_shown(test, ctx);
+	KUNIT_EXPECT_EQ(test, work_busy(&ctx->info->deferred_work.work), 0);
+
+	ctx->file = fb_defio_test_open(test, ctx->info->node, O_RDWR);
+	addr = fb_defio_test_map_all(test, ctx);
+	KUNIT_EXPECT_EQ(test, fault_kunit_write(addr + (page << PAGE_SHIFT), 0x71), 1);
+	fb_defio_test_unmap_all(test, ctx, addr);
+	fb_defio_test_busy_flush(test, ctx, &page, 1);
+	KUNIT_EXPECT_FALSE(test, delayed_work_pending(&ctx->info->deferred_work));
+}
+
+/* A second process, which has PTEs and a mapping of its own. */
+static void test_busy_two_processes(struct kunit *test)
+{
+	struct fb_defio_test *ctx = fb_defio_test_busy_setup(test);
+	struct fault_kunit_process *other = fault_kunit_process_start(test);
+	unsigned long addr = fb_defio_test_map_all(test, ctx), other_addr;
+	unsigned long pages[] = { 8, 9 };
+
+	fb_defio_test_make_busy(test, ctx, addr);
+	other_addr = fault_kunit_process_mmap(other, ctx->file, 8, 4, PROT_RDWR);
+	KUNIT_EXPECT_EQ(test, fault_kunit_process_write(other, other_addr, 1), 1);
+	fb_defio_test_busy_flush(test, ctx, pages, 1);
+	fb_defio_test_expect_no_faults(test, fault_kunit_process_write(other, other_addr, 2), 1);
+	KUNIT_EXPECT_EQ(test, fault_kunit_process_write(other, other_addr + PAGE_SIZE, 3), 1);
+	fb_defio_test_busy_write(test, addr, 8, 4);
+	fb_defio_test_busy_flush(test, ctx, pages, 2);
+
+	fb_defio_test_expect_no_faults(test, fault_kunit_process_write(other, other_addr, 5), 1);
+	fault_kunit_process_munmap(other);
+	KUNIT_EXPECT_EQ(test, vfs_fsync(ctx->file, 0), 0);
+	fb_defio_test_expect_shown(test, ctx);
+	fb_defio_test_unmap_all(test, ctx, addr);
+}
+
+/* A mapping that nobody can have written through leaves nothing to send. */
+static void test_busy_unmap_read_only(struct kunit *test)
+{
+	struct fb_defio_test *ctx = fb_defio_test_busy_setup(test);
+	struct file *ro_file = fb_defio_test_open(test, ctx->info->node, O_RDONLY);
+	unsigned long addr = fb_defio_test_map_all(test, ctx), ro_addr;
+	u8 value;
+
+	fb_defio_test_make_busy(test, ctx, addr);
+	ro_addr = fb_defio_test_map(test, ro_file, 0, ctx->npages, PROT_READ);
+	KUNIT_EXPECT_EQ(test, fault_kunit_read(ro_addr, &value), 1);
+	fb_defio_test_unmap_all(test, ctx, ro_addr);
+	ro_addr = fault_kunit_mmap(test, ctx->file, 0, ctx->npages, PROT_READ, MAP_PRIVATE);
+	KUNIT_ASSERT_FALSE(test, IS_ERR_VALUE(ro_addr));
+	KUNIT_EXPECT_EQ(test, fault_kunit_read(ro_addr, &value), 1);
+	fb_defio_test_unmap_all(test, ctx, ro_addr);
+	fb_defio_test_busy_flush(test, ctx, NULL, 0);
+	fb_defio_test_unmap_all(test, ctx, addr);
+}
+
+/* Cleanup shows what no flush has found yet, and ends write access. */
+static void test_busy_cleanup(struct kunit *test)
+{
+	struct fb_defio_test *ctx = fb_defio_test_busy_setup(test, .quarantine = true);
+	unsigned long addr = fb_defio_test_map_all(test, ctx);
+	const u8 *panel = fb_defio_mock_panel(ctx->mock);
+	struct fb_defio_mock_stats stats;
+	u8 value;
+
+	fb_defio_test_make_busy(test, ctx, addr);
+	stats = fb_defio_test_stats(ctx);
+	fb_defio_test_busy_write(test, addr, 5, 0x81);
+	fb_defio_test_busy_write(test, addr, ctx->npages - 1, 0x82);
+	KUNIT_ASSERT_EQ(test, fb_defio_mock_unbind(ctx->mock), 0);
+	KUNIT_EXPECT_EQ(test, panel[5 * PAGE_SIZE], 0x81);
+	KUNIT_EXPECT_EQ(test, panel[(ctx->npages - 1) << PAGE_SHIFT], 0x82);
+	/* Mappings of contiguous memory can be half unmapped: it is sent once more. */
+	KUNIT_EXPECT_EQ(test, fb_defio_test_stats(ctx).pages,
+			stats.pages + 2 + (ctx->contiguous ? ctx->npages : 0));
+
+	stats = fb_defio_test_stats(ctx);
+	KUNIT_EXPECT_EQ(test, work_busy(&ctx->info->deferred_work.work), 0);
+	KUNIT_EXPECT_EQ(test, fault_kunit_read(addr, &value), ctx->contiguous ? -EFAULT : 0);
+	KUNIT_EXPECT_EQ(test, fb_defio_test_draw(addr, 0, 1, 1), -EFAULT);
+	KUNIT_EXPECT_EQ(test, fb_defio_test_draw(addr, 5, 6, 1), -EFAULT);
+	fb_defio_test_unmap_all(test, ctx, addr);
+	fb_defio_test_close(test, ctx->file);
+	KUNIT_EXPECT_EQ(test, fb_defio_test_stats(ctx).flushes, stats.flushes);
+	KUNIT_EXPECT_EQ(test, fb_defio_mock_poison_lost(ctx->mock), 0);
+}
+
+/* The next fb_deferred_io_init() knows nothing of it. */
+static void test_busy_init_again(struct kunit *test)
+{
+	struct fb_defio_test *ctx = fb_defio_test_busy_setup(test);
+	unsigned long addr = fb_defio_test_map_all(test, ctx), page = 5;
+	int round;
+
+	for (round = 0; round < 2; round++) {
+		fb_defio_test_make_busy(test, ctx, addr);
+		fb_defio_test_busy_write(test, addr, page, 0x90 + round);
+		fb_deferred_io_cleanup(ctx->info);
+		fb_defio_test_expect_shown(test, ctx);
+		KUNIT_EXPECT_EQ(test, fault_kunit_write(addr, 1), -EFAULT);
+		KUNIT_ASSERT_EQ(test, fb_deferred_io_init(ctx->info), 0);
+
+		KUNIT_EXPECT_FALSE(test, delayed_work_pending(&ctx->info->deferred_work));
+		KUNIT_EXPECT_EQ(test, fault_kunit_write(addr + (page << PAGE_SHIFT), 0xa0), 1);
+		fb_defio_test_busy_flush(test, ctx, &page, 1);
+		KUNIT_EXPECT_FALSE(test, fault_kunit_writable(addr + (page << PAGE_SHIFT)));
+	}
+	fb_defio_test_unmap_all(test, ctx, addr);
+}
+
+#ifdef FBINFO_KMEMFB
+/* Debuggers write in another way, which no PTE knows of. */
+static void test_busy_access(struct kunit *test)
+{
+	struct fb_defio_test *ctx = fb_defio_test_busy_setup(test);
+	unsigned long addr = fb_defio_test_map_all(test, ctx);
+	const unsigned long page = 5;
+	u8 buf[4] = { 1, 2, 3, 4 };
+
+	fb_defio_test_make_busy(test, ctx, addr);
+	KUNIT_EXPECT_EQ(test, fb_defio_test_do_access(test, addr + (page << PAGE_SHIFT), buf, 4, 1),
+			ctx->contiguous ? 4 : -ENOENT);
+	fb_defio_test_busy_flush(test, ctx, &page, ctx->contiguous);
+	fb_defio_test_unmap_all(test, ctx, addr);
+}
+#endif
+
+/* What is written while the driver sends pages is on the next list. */
+static void test_busy_callback(struct kunit *test)
+{
+	struct fb_defio_test *ctx = fb_defio_test_busy_setup(test);
+	struct fault_kunit_process *flusher = fault_kunit_process_start(test);
+	unsigned long addr = fb_defio_test_map_all(test, ctx);
+	unsigned long pages[] = { 5, 40 };
+	struct fb_defio_mock_stats stats;
+
+	fb_defio_test_make_busy(test, ctx, addr);
+	stats = fb_defio_test_stats(ctx);
+	fb_defio_test_busy_write(test, addr, pages[0], 0xb0);
+	fb_defio_test_hold(test, ctx, flusher);
+	fb_defio_test_busy_write(test, addr, pages[0], 0xb1);
+	fb_defio_test_busy_write(test, addr, pages[1], 0xb2);
+	KUNIT_EXPECT_EQ(test, fb_defio_test_stats(ctx).flushes, stats.flushes);
+	kunit_release_action(test, fb_defio_test_release, ctx->mock);
+	KUNIT_EXPECT_EQ(test, fault_kunit_process_end(flusher), 0);
+	KUNIT_EXPECT_EQ(test, fb_defio_test_stats(ctx).flushes, stats.flushes + 1);
+	fb_defio_test_busy_flush(test, ctx, pages, ARRAY_SIZE(pages));
+	fb_defio_test_unmap_all(test, ctx, addr);
+}
+
+static struct kunit_case fb_defio_busy_cases[] = {
+	KUNIT_CASE_PARAM(test_callback_stops_nobody, fb_defio_test_all_gen_params),
+	KUNIT_CASE_PARAM(test_busy_begins, fb_defio_test_busy_gen_params),
+	KUNIT_CASE_PARAM(test_busy_takes_many_pages, fb_defio_test_busy_gen_params),
+	KUNIT_CASE_PARAM(test_busy_not_with_file, fb_defio_test_file_gen_params),
+	KUNIT_CASE_PARAM(test_busy_sends_what_is_written, fb_defio_test_busy_gen_params),
+	KUNIT_CASE_PARAM(test_busy_ends, fb_defio_test_busy_gen_params),
+	KUNIT_CASE_PARAM(test_busy_work_cancelled, fb_defio_test_busy_gen_params),
+	KUNIT_CASE_PARAM(test_busy_unmap, fb_defio_test_busy_gen_params),
+	KUNIT_CASE_PARAM(test_busy_last_close, fb_defio_test_busy_gen_params),
+	KUNIT_CASE_PARAM(test_busy_two_processes, fb_defio_test_busy_gen_params),
+	KUNIT_CASE_PARAM(test_busy_unmap_read_only, fb_defio_test_busy_gen_params),
+	KUNIT_CASE_PARAM(test_busy_cleanup, fb_defio_test_busy_gen_params),
+	KUNIT_CASE_PARAM(test_busy_init_again, fb_defio_test_busy_gen_params),
+#ifdef FBINFO_KMEMFB
+	KUNIT_CASE_PARAM(test_busy_access, fb_defio_test_busy_gen_params),
+#endif
+	KUNIT_CASE_PARAM(test_busy_callback, fb_defio_test_busy_gen_params),
+	{}
+};
+
+static struct kunit_suite fb_defio_busy_suite = {
+	.name = "fb_defio_busy",
+	.suite_init = fb_defio_test_suite_init,
+	.suite_exit = fb_defio_test_suite_exit,
+	.test_cases = fb_defio_busy_cases,
+};
+
 #ifdef FBINFO_KMEMFB
 
 /*
@@ -2236,11 +2817,11 @@ static struct kunit_suite fb_defio_contract_suite = {
 	.test_cases = fb_defio_contract_cases,
 };
 
-kunit_test_suites(&fb_defio_suite, &fb_defio_contract_suite);
+kunit_test_suites(&fb_defio_suite, &fb_defio_busy_suite, &fb_defio_contract_suite);
 
 #else
 
-kunit_test_suite(fb_defio_suite);
+kunit_test_suites(&fb_defio_suite, &fb_defio_busy_suite);
 
 #endif /* FBINFO_KMEMFB */
 

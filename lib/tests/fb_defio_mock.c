@@ -22,7 +22,9 @@
 #include <linux/debugfs.h>
 #include <linux/delay.h>
 #include <linux/dma-mapping.h>
+#include <linux/err.h>
 #include <linux/fb.h>
+#include <linux/file.h>
 #include <linux/kref.h>
 #include <linux/list.h>
 #include <linux/log2.h>
@@ -31,17 +33,23 @@
 #include <linux/mutex.h>
 #include <linux/platform_device.h>
 #include <linux/seq_file.h>
+#include <linux/shmem_fs.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
 #include <linux/vmalloc.h>
+#include <linux/wait.h>
 #include <linux/workqueue.h>
 
 #include "fb_defio_mock.h"
 
 #define FB_DEFIO_MOCK_NAME	"fb_defio_mock"
 #define FB_DEFIO_MOCK_POISON	0xa5
+
+#ifndef EMPTY_VMA_FLAGS
+#define EMPTY_VMA_FLAGS		0 /* they are a number in older kernels */
+#endif
 
 /* Longest line that the debugfs files "create" and "delete" take. */
 #define FB_DEFIO_MOCK_MAX_LINE	512
@@ -52,7 +60,8 @@ struct fb_defio_mock_block {
 	enum fb_defio_mock_mem mem;
 	size_t size;		/* as allocated, whole pages */
 	void *vaddr;
-	struct page **pages;	/* FB_DEFIO_MOCK_GET_PAGE */
+	struct page **pages;	/* FB_DEFIO_MOCK_GET_PAGE and _FILE */
+	struct file *file;	/* FB_DEFIO_MOCK_FILE */
 	struct device *dev;	/* FB_DEFIO_MOCK_DMA_PAGES */
 	dma_addr_t dma;		/* FB_DEFIO_MOCK_DMA_PAGES */
 };
@@ -65,6 +74,11 @@ struct fb_defio_mock {
 	struct fb_defio_mock_params params; /* constant */
 	void *panel;
 	struct debugfs_blob_wrapper panel_blob;
+
+	wait_queue_head_t wait; /* for changes of the next two fields */
+	bool hold;		/* callbacks do not return */
+	atomic_t held;		/* how many of them would */
+	atomic_t callbacks;	/* that have not returned */
 
 	struct mutex lock; /* protects the fields below */
 	struct fb_info *info;	/* NULL while unbound */
@@ -95,6 +109,7 @@ struct fb_defio_mock_fb {
 static const char * const fb_defio_mock_mem_names[FB_DEFIO_MOCK_NR_MEM] = {
 	[FB_DEFIO_MOCK_VMALLOC]		= "vmalloc",
 	[FB_DEFIO_MOCK_GET_PAGE]	= "get_page",
+	[FB_DEFIO_MOCK_FILE]		= "file",
 	[FB_DEFIO_MOCK_ALLOC_PAGES]	= "alloc_pages",
 	[FB_DEFIO_MOCK_FREE_PAGES]	= "free_pages",
 	[FB_DEFIO_MOCK_KMALLOC]		= "kmalloc",
@@ -111,7 +126,8 @@ static struct dentry *fb_defio_mock_root;
 
 static bool fb_defio_mock_mem_contiguous(enum fb_defio_mock_mem mem)
 {
-	return mem != FB_DEFIO_MOCK_VMALLOC && mem != FB_DEFIO_MOCK_GET_PAGE;
+	return mem != FB_DEFIO_MOCK_VMALLOC && mem != FB_DEFIO_MOCK_GET_PAGE &&
+	       mem != FB_DEFIO_MOCK_FILE;
 }
 
 static void fb_defio_mock_put_pages(struct page **pages, unsigned long npages)
@@ -139,8 +155,11 @@ static void *fb_defio_mock_alloc_single_pages(struct fb_defio_mock_block *block)
 		return NULL;
 
 	for (i = 0; i < npages; i++) {
-		pages[i] = alloc_page(GFP_KERNEL | __GFP_ZERO);
-		if (!pages[i])
+		if (block->file)
+			pages[i] = shmem_read_mapping_page(block->file->f_mapping, i);
+		else
+			pages[i] = alloc_page(GFP_KERNEL | __GFP_ZERO);
+		if (IS_ERR_OR_NULL(pages[i]))
 			goto err;
 	}
 
@@ -154,6 +173,22 @@ static void *fb_defio_mock_alloc_single_pages(struct fb_defio_mock_block *block)
 err:
 	fb_defio_mock_put_pages(pages, i);
 	return NULL;
+}
+
+/* A file keeps its pages without references; ours make them as good as any. */
+static void *fb_defio_mock_alloc_file_pages(struct fb_defio_mock_block *block)
+{
+	void *vaddr;
+
+	block->file = shmem_file_setup(FB_DEFIO_MOCK_NAME, block->size, EMPTY_VMA_FLAGS);
+	if (IS_ERR(block->file))
+		return NULL;
+
+	vaddr = fb_defio_mock_alloc_single_pages(block);
+	if (!vaddr)
+		fput(block->file);
+
+	return vaddr;
 }
 
 static void *fb_defio_mock_alloc_dma_pages(struct fb_defio_mock_block *block,
@@ -189,6 +224,9 @@ fb_defio_mock_block_alloc(struct device *dev, enum fb_defio_mock_mem mem, u32 le
 		break;
 	case FB_DEFIO_MOCK_GET_PAGE:
 		block->vaddr = fb_defio_mock_alloc_single_pages(block);
+		break;
+	case FB_DEFIO_MOCK_FILE:
+		block->vaddr = fb_defio_mock_alloc_file_pages(block);
 		break;
 	case FB_DEFIO_MOCK_ALLOC_PAGES:
 		block->size = PAGE_SIZE << get_order(len);
@@ -229,6 +267,11 @@ static void fb_defio_mock_block_free(struct fb_defio_mock_block *block)
 	case FB_DEFIO_MOCK_GET_PAGE:
 		vunmap(block->vaddr);
 		fb_defio_mock_put_pages(block->pages, block->size >> PAGE_SHIFT);
+		break;
+	case FB_DEFIO_MOCK_FILE:
+		vunmap(block->vaddr);
+		fb_defio_mock_put_pages(block->pages, block->size >> PAGE_SHIFT);
+		fput(block->file);
 		break;
 	case FB_DEFIO_MOCK_ALLOC_PAGES:
 		__free_pages(virt_to_page(block->vaddr), get_order(block->size));
@@ -350,12 +393,22 @@ static bool fb_defio_mock_pageref_ok(struct fb_defio_mock_fb *fb, unsigned long 
 		return false;
 
 	list_for_each_entry(block, &fb->blocks, list) {
-		if (offset < block->size &&
-		    pageref->page == fb_defio_mock_block_page(block, offset >> PAGE_SHIFT))
+		if (offset < block->size)
 			return true;
 	}
 
 	return false;
+}
+
+static void fb_defio_mock_wait_released(struct fb_defio_mock *mock)
+{
+	if (!READ_ONCE(mock->hold))
+		return;
+
+	atomic_inc(&mock->held);
+	wake_up_all(&mock->wait);
+	wait_event(mock->wait, !READ_ONCE(mock->hold));
+	atomic_dec(&mock->held);
 }
 
 static void fb_defio_mock_deferred_io(struct fb_info *info, struct list_head *pagelist)
@@ -366,6 +419,10 @@ static void fb_defio_mock_deferred_io(struct fb_info *info, struct list_head *pa
 	unsigned long last = 0, len = info->fix.smem_len;
 	unsigned int pages = 0, bad_pages = 0, unsorted = 0;
 	struct fb_deferred_io_pageref *pageref;
+	bool concurrent = atomic_inc_return(&mock->callbacks) > 1;
+
+	if (params->no_panel)
+		goto out_sleep;
 
 	/*
 	 * All copies are made before the panel takes its time: what is written
@@ -386,17 +443,22 @@ static void fb_defio_mock_deferred_io(struct fb_info *info, struct list_head *pa
 		pages++;
 	}
 
+out_sleep:
 	if (params->panel_ms)
 		msleep(params->panel_ms);
+	fb_defio_mock_wait_released(mock);
 
 	mutex_lock(&mock->lock);
+	mock->stats.flushes++;
+	mock->stats.concurrent += concurrent;
+	if (params->no_panel)
+		goto out_unlock;
 	mock->last_list_len = 0;
 	list_for_each_entry(pageref, pagelist, list) {
 		if (mock->last_list_len == PFN_UP(params->max_len))
 			break;
 		mock->last_list[mock->last_list_len++] = pageref->offset;
 	}
-	mock->stats.flushes++;
 	if (!pages)
 		mock->stats.empty++;
 	if (params->panel_error)
@@ -404,7 +466,9 @@ static void fb_defio_mock_deferred_io(struct fb_info *info, struct list_head *pa
 	mock->stats.pages += pages;
 	mock->stats.bad_pages += bad_pages;
 	mock->stats.unsorted += unsorted;
+out_unlock:
 	mutex_unlock(&mock->lock);
+	atomic_dec(&mock->callbacks);
 }
 
 static struct page *fb_defio_mock_get_page(struct fb_info *info, unsigned long offset)
@@ -424,6 +488,9 @@ static void fb_defio_mock_damage_range(struct fb_info *info, unsigned long offse
 	struct fb_defio_mock_fb *fb = info->par;
 	unsigned long end = min_t(unsigned long, offset + len, info->fix.smem_len);
 	unsigned long flags;
+
+	if (fb->mock->params.untracked)
+		return;
 
 	spin_lock_irqsave(&fb->damage_lock, flags);
 	fb->damage_start = min(fb->damage_start, offset);
@@ -522,6 +589,25 @@ static const struct fb_ops fb_defio_mock_ops = {
 	.fb_destroy	= fb_defio_mock_destroy,
 };
 
+static int fb_defio_mock_untracked_mmap(struct fb_info *info, struct vm_area_struct *vma)
+{
+	if (!info->fix.smem_start)
+		return -ENODEV;
+
+	return vm_iomap_memory(vma, info->fix.smem_start, info->fix.smem_len);
+}
+
+static const struct fb_ops fb_defio_mock_untracked_ops = {
+	.owner		= THIS_MODULE,
+	.fb_open	= fb_defio_mock_open,
+	.fb_release	= fb_defio_mock_close,
+	__FB_DEFAULT_DEFERRED_OPS_RDWR(fb_defio_mock),
+	__FB_DEFAULT_DEFERRED_OPS_DRAW(fb_defio_mock),
+	.fb_mmap	= fb_defio_mock_untracked_mmap,
+	.fb_setcolreg	= fb_defio_mock_setcolreg,
+	.fb_destroy	= fb_defio_mock_destroy,
+};
+
 /*
  * struct platform_driver
  */
@@ -553,7 +639,7 @@ static void fb_defio_mock_init_screen(struct fb_info *info,
 	fix->line_length = params->xres * 4;
 	fix->accel = FB_ACCEL_NONE;
 
-	info->fbops = &fb_defio_mock_ops;
+	info->fbops = params->untracked ? &fb_defio_mock_untracked_ops : &fb_defio_mock_ops;
 	info->pseudo_palette = fb->palette;
 	info->flags = FBINFO_VIRTFB;
 #ifdef FBINFO_KMEMFB
@@ -605,7 +691,7 @@ static int fb_defio_mock_do_probe(struct fb_defio_mock *mock)
 	fbdefio->delay = fb->delay;
 	fbdefio->sort_pagereflist = params->sort;
 	fbdefio->deferred_io = fb_defio_mock_deferred_io;
-	if (params->mem == FB_DEFIO_MOCK_GET_PAGE)
+	if (params->mem == FB_DEFIO_MOCK_GET_PAGE || params->mem == FB_DEFIO_MOCK_FILE)
 		fbdefio->get_page = fb_defio_mock_get_page;
 	fb->fbdefio = fbdefio;
 
@@ -617,11 +703,13 @@ static int fb_defio_mock_do_probe(struct fb_defio_mock *mock)
 	fb_defio_mock_use_block(info, block, params->len);
 	memset(mock->panel, 0, params->max_len);
 
-	if (!params->no_fbdefio)
+	if (!params->no_fbdefio && !params->untracked)
 		info->fbdefio = fbdefio;
-	ret = fb_deferred_io_init(info);
-	if (ret)
-		goto err_block_free;
+	if (!params->untracked) {
+		ret = fb_deferred_io_init(info);
+		if (ret)
+			goto err_block_free;
+	}
 
 	ret = register_framebuffer(info);
 	if (ret)
@@ -637,7 +725,8 @@ static int fb_defio_mock_do_probe(struct fb_defio_mock *mock)
 	return 0;
 
 err_fb_deferred_io_cleanup:
-	fb_deferred_io_cleanup(info);
+	if (!params->untracked)
+		fb_deferred_io_cleanup(info);
 err_block_free:
 	fb_defio_mock_block_free(block);
 err_kfree:
@@ -679,7 +768,8 @@ static void fb_defio_mock_remove(struct platform_device *pdev)
 	 * Deferred I/O goes first although the framebuffer can still be opened:
 	 * that is the order of drivers in the kernel, and the harder one.
 	 */
-	fb_deferred_io_cleanup(info);
+	if (!mock->params.untracked)
+		fb_deferred_io_cleanup(info);
 	if (!mock->params.free_in_destroy)
 		list_splice_init(&fb->blocks, &blocks);
 	unregister_framebuffer(info); /* @info and @fb can be gone after this */
@@ -721,6 +811,8 @@ static const struct fb_defio_mock_key fb_defio_mock_keys[] = {
 	{ "quarantine", offsetof(struct fb_defio_mock_params, quarantine), true },
 	{ "no_kmemfb", offsetof(struct fb_defio_mock_params, no_kmemfb), true },
 	{ "no_fbdefio", offsetof(struct fb_defio_mock_params, no_fbdefio), true },
+	{ "no_panel", offsetof(struct fb_defio_mock_params, no_panel), true },
+	{ "untracked", offsetof(struct fb_defio_mock_params, untracked), true },
 	{ "open_fails", offsetof(struct fb_defio_mock_params, open_fails) },
 };
 
@@ -819,6 +911,8 @@ static int fb_defio_mock_complete_params(struct fb_defio_mock_params *params)
 
 	if (!params->max_len)
 		params->max_len = params->len;
+	if (params->untracked)
+		params->free_in_destroy = true;
 
 	if (!visible || visible > params->len || params->len > params->max_len ||
 	    params->max_len > INT_MAX)
@@ -863,12 +957,38 @@ static int restart_set(void *data, u64 val)
 }
 DEFINE_DEBUGFS_ATTRIBUTE(restart_fops, NULL, restart_set, "%llu\n");
 
+static int hold_get(void *data, u64 *val)
+{
+	struct fb_defio_mock *mock = data;
+
+	*val = READ_ONCE(mock->hold);
+
+	return 0;
+}
+
+static int hold_set(void *data, u64 val)
+{
+	fb_defio_mock_hold(data, val);
+
+	return 0;
+}
+DEFINE_DEBUGFS_ATTRIBUTE(hold_fops, hold_get, hold_set, "%llu\n");
+
+static int held_get(void *data, u64 *val)
+{
+	*val = 1;
+
+	return fb_defio_mock_wait_held(data);
+}
+DEFINE_DEBUGFS_ATTRIBUTE(held_fops, held_get, NULL, "%llu\n");
+
 static int stats_show(struct seq_file *m, void *data)
 {
 	struct fb_defio_mock_stats stats;
 
 	fb_defio_mock_get_stats(m->private, &stats);
 	seq_printf(m, "flushes %llu\n", stats.flushes);
+	seq_printf(m, "concurrent %llu\n", stats.concurrent);
 	seq_printf(m, "empty %llu\n", stats.empty);
 	seq_printf(m, "pages %llu\n", stats.pages);
 	seq_printf(m, "bad_pages %llu\n", stats.bad_pages);
@@ -911,6 +1031,8 @@ static void fb_defio_mock_debugfs_add(struct fb_defio_mock *mock)
 	debugfs_create_file("stats", 0400, mock->dir, mock, &stats_fops);
 	debugfs_create_file("params", 0400, mock->dir, mock, &params_fops);
 	debugfs_create_file_unsafe("node", 0400, mock->dir, mock, &node_fops);
+	debugfs_create_file_unsafe("hold", 0600, mock->dir, mock, &hold_fops);
+	debugfs_create_file_unsafe("held", 0400, mock->dir, mock, &held_fops);
 	debugfs_create_file_unsafe("poison_lost", 0400, mock->dir, mock, &poison_lost_fops);
 	debugfs_create_file_unsafe("realloc", 0200, mock->dir, mock, &realloc_fops);
 	debugfs_create_file_unsafe("restart", 0200, mock->dir, mock, &restart_fops);
@@ -1035,6 +1157,7 @@ struct fb_defio_mock *fb_defio_mock_create(const struct fb_defio_mock_params *pa
 		return ERR_PTR(-ENOMEM);
 	kref_init(&mock->ref);
 	mutex_init(&mock->lock);
+	init_waitqueue_head(&mock->wait);
 	INIT_LIST_HEAD(&mock->quarantine);
 	mock->params = *params;
 	mock->probe_err = -ENODEV;
@@ -1088,6 +1211,7 @@ static void fb_defio_mock_do_delete(struct fb_defio_mock *mock)
 	LIST_HEAD(quarantine);
 
 	debugfs_remove(mock->dir);
+	fb_defio_mock_hold(mock, false);
 
 	mutex_lock(&mock->lock);
 	mock->deleted = true;
@@ -1196,7 +1320,8 @@ EXPORT_SYMBOL_GPL(fb_defio_mock_realloc);
  * @len: new length in bytes
  *
  * Context: Process context, may sleep. Nobody uses the framebuffer meanwhile.
- * Return: 0, or the error of fb_defio_mock_realloc() or fb_deferred_io_init()
+ * Return: 0; -ENODEV if the device is not bound or has no deferred I/O; the error of
+ *         fb_defio_mock_realloc() or fb_deferred_io_init()
  */
 int fb_defio_mock_restart(struct fb_defio_mock *mock, u32 len)
 {
@@ -1205,7 +1330,7 @@ int fb_defio_mock_restart(struct fb_defio_mock *mock, u32 len)
 	LIST_HEAD(blocks);
 	int ret;
 
-	if (!info)
+	if (!info || mock->params.untracked)
 		return -ENODEV;
 
 	fb_deferred_io_cleanup(info);
@@ -1221,6 +1346,35 @@ int fb_defio_mock_restart(struct fb_defio_mock *mock, u32 len)
 	return fb_deferred_io_init(info);
 }
 EXPORT_SYMBOL_GPL(fb_defio_mock_restart);
+
+/**
+ * fb_defio_mock_hold - make the panel keep callbacks from returning, or release them
+ * @mock: device
+ * @hold: what it is to do from now on
+ *
+ * Context: Any.
+ */
+void fb_defio_mock_hold(struct fb_defio_mock *mock, bool hold)
+{
+	WRITE_ONCE(mock->hold, hold);
+	wake_up_all(&mock->wait);
+}
+EXPORT_SYMBOL_GPL(fb_defio_mock_hold);
+
+/**
+ * fb_defio_mock_wait_held - wait until the panel holds a callback
+ * @mock: device
+ *
+ * The callback has copied the pages of its list then.
+ *
+ * Context: Process context, may sleep.
+ * Return: 0, or -EINTR if the caller has been killed
+ */
+int fb_defio_mock_wait_held(struct fb_defio_mock *mock)
+{
+	return wait_event_killable(mock->wait, atomic_read(&mock->held)) ? -EINTR : 0;
+}
+EXPORT_SYMBOL_GPL(fb_defio_mock_wait_held);
 
 /**
  * fb_defio_mock_info - get the framebuffer of a device

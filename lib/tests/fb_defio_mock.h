@@ -19,6 +19,7 @@ struct fb_info;
  * @FB_DEFIO_MOCK_VMALLOC: vzalloc(), page-backed
  * @FB_DEFIO_MOCK_GET_PAGE: single pages handed out by fbdefio->get_page,
  *	page-backed; the linear view for the driver is a vmap() of them
+ * @FB_DEFIO_MOCK_FILE: the same with pages of a shmem file
  * @FB_DEFIO_MOCK_ALLOC_PAGES: one alloc_pages() allocation, no __GFP_COMP
  * @FB_DEFIO_MOCK_FREE_PAGES: one __get_free_pages() allocation
  * @FB_DEFIO_MOCK_KMALLOC: kzalloc() of a power of two, at least a page
@@ -28,6 +29,7 @@ struct fb_info;
 enum fb_defio_mock_mem {
 	FB_DEFIO_MOCK_VMALLOC,
 	FB_DEFIO_MOCK_GET_PAGE,
+	FB_DEFIO_MOCK_FILE,
 	FB_DEFIO_MOCK_ALLOC_PAGES,
 	FB_DEFIO_MOCK_FREE_PAGES,
 	FB_DEFIO_MOCK_KMALLOC,
@@ -53,6 +55,10 @@ enum fb_defio_mock_mem {
  *	and keep it until the device is deleted, so that stray accesses show
  * @no_kmemfb: do not set FBINFO_KMEMFB although the memory is contiguous
  * @no_fbdefio: do not set info->fbdefio before fb_deferred_io_init()
+ * @no_panel: there is no panel: flushes cost nothing but @panel_ms, and only
+ *	their number is counted
+ * @untracked: no deferred I/O, as a benchmark's yardstick; contiguous memory is mapped
+ *	by remap_pfn_range(). Implies @free_in_destroy, so it outlives its mappings
  * @open_fails: how many user-space opens fail with -EBUSY, counted from each
  *	bind; the ones after them succeed
  */
@@ -70,12 +76,15 @@ struct fb_defio_mock_params {
 	bool quarantine;
 	bool no_kmemfb;
 	bool no_fbdefio;
+	bool no_panel;
+	bool untracked;
 	u32 open_fails;
 };
 
 /**
  * struct fb_defio_mock_stats - counters since the device was created
  * @flushes: calls of the deferred_io callback that have ended
+ * @concurrent: calls that began before another one had ended
  * @empty: of these, calls with an empty page list
  * @pages: pages received in all page lists
  * @bad_pages: list entries whose page or offset was not the framebuffer's
@@ -86,6 +95,7 @@ struct fb_defio_mock_params {
  */
 struct fb_defio_mock_stats {
 	u64 flushes;
+	u64 concurrent;
 	u64 empty;
 	u64 pages;
 	u64 bad_pages;
@@ -115,6 +125,14 @@ int fb_defio_mock_unbind(struct fb_defio_mock *mock);
  */
 int fb_defio_mock_realloc(struct fb_defio_mock *mock, u32 len);
 int fb_defio_mock_restart(struct fb_defio_mock *mock, u32 len);
+
+/*
+ * Until it is told otherwise, the panel takes what it is sent and does not let the
+ * callback return. The second function waits until a callback is held so; it returns
+ * 0, or -EINTR if the caller is killed meanwhile. Deleting the device ends it.
+ */
+void fb_defio_mock_hold(struct fb_defio_mock *mock, bool hold);
+int fb_defio_mock_wait_held(struct fb_defio_mock *mock);
 
 /* The framebuffer of a bound device, NULL otherwise. */
 struct fb_info *fb_defio_mock_info(struct fb_defio_mock *mock);

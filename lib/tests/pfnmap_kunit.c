@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * KUnit tests for the mm functions with which a driver tracks writes through a
- * shared PFN mapping: vmf_insert_pfn_mkwrite() and mapping_wrprotect_range().
+ * shared PFN mapping: vmf_insert_pfn_mkwrite() and
+ * clean_record_shared_mapping_pages().
  *
  * The tests map some pages through files of their own, whose fault
  * handlers do nothing but insert PTEs, and watch the PTEs change.
@@ -12,17 +13,20 @@
  */
 
 #include <kunit/test.h>
+#include <linux/bitmap.h>
+#include <linux/cpumask.h>
 #include <linux/err.h>
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/fs_context.h>
 #include <linux/gfp.h>
+#include <linux/kthread.h>
 #include <linux/mm.h>
 #include <linux/mman.h>
 #include <linux/module.h>
 #include <linux/mount.h>
 #include <linux/pseudo_fs.h>
-#include <linux/rmap.h>
+#include <linux/sched.h>
 
 #include "fault_kunit.h"
 
@@ -40,6 +44,8 @@ struct pfnmap_test {
 	unsigned long npages;
 	unsigned long pfn;
 	struct file *file;	/* open for reading and writing */
+	unsigned long *wanted;	/* bitmaps of the pages: those to look at, */
+	unsigned long *dirty;	/* and those that were recorded */
 
 	/* calls of the handlers */
 	atomic_t faults;
@@ -105,6 +111,9 @@ static const struct vm_operations_struct pfnmap_test_vm_ops = {
 
 static int pfnmap_test_mmap(struct file *file, struct vm_area_struct *vma)
 {
+	/* PFN maps have no copy-on-write. */
+	if (!(vma->vm_flags & VM_SHARED))
+		vm_flags_clear(vma, VM_MAYWRITE);
 	vm_flags_set(vma, VM_PFNMAP | VM_IO | VM_DONTEXPAND | VM_DONTDUMP);
 	vma->vm_ops = &pfnmap_test_vm_ops;
 	vma->vm_private_data = file_inode(file)->i_private;
@@ -175,6 +184,10 @@ static struct pfnmap_test *pfnmap_test_setup(struct kunit *test, unsigned int or
 	KUNIT_ASSERT_NOT_NULL(test, ctx->pages);
 	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, pfnmap_test_free_pages, ctx), 0);
 	ctx->pfn = page_to_pfn(ctx->pages);
+	ctx->wanted = kunit_kcalloc(test, BITS_TO_LONGS(ctx->npages), sizeof(long), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, ctx->wanted);
+	ctx->dirty = kunit_kcalloc(test, BITS_TO_LONGS(ctx->npages), sizeof(long), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, ctx->dirty);
 
 	ctx->file = pfnmap_test_open(test, ctx->inode, O_RDWR);
 
@@ -216,7 +229,8 @@ static void pfnmap_test_expect_pte(struct kunit *test, struct pfnmap_test *ctx,
 	KUNIT_ASSERT_EQ(test, fault_kunit_follow(addr, &pte), 0);
 	KUNIT_EXPECT_EQ(test, pte.pfn, ctx->pfn + pgoff);
 	KUNIT_EXPECT_EQ(test, pte.writable, writable);
-	KUNIT_EXPECT_EQ(test, pte.dirty, writable);
+	if (pte.dirty_known)
+		KUNIT_EXPECT_EQ(test, pte.dirty, writable);
 	KUNIT_EXPECT_EQ(test, fault_kunit_writable(addr), writable);
 }
 
@@ -227,23 +241,6 @@ static void pfnmap_test_write_all(struct kunit *test, unsigned long addr, unsign
 
 	for (i = 0; i < npages; i++)
 		KUNIT_ASSERT_EQ(test, fault_kunit_write(addr + i * PAGE_SIZE, i), 1);
-}
-
-/* Expects the pages @first to @end - 1 of a mapping to be writable, or not to be. */
-static void pfnmap_test_expect_ptes(struct kunit *test, struct pfnmap_test *ctx,
-				    unsigned long addr, unsigned long pgoff,
-				    unsigned long first, unsigned long end, bool writable)
-{
-	unsigned long i;
-
-	for (i = first; i < end; i++)
-		pfnmap_test_expect_pte(test, ctx, addr + i * PAGE_SIZE, pgoff + i, writable);
-}
-
-static int pfnmap_test_wrprotect(struct pfnmap_test *ctx, unsigned long pgoff,
-				 unsigned long npages)
-{
-	return mapping_wrprotect_range(ctx->inode->i_mapping, pgoff, ctx->pfn + pgoff, npages);
 }
 
 static int pfnmap_test_suite_init(struct kunit_suite *suite)
@@ -357,8 +354,8 @@ static void test_mkwrite_outside_vma(struct kunit *test)
 }
 
 /*
- * No page is reference counted, whether its PTE is inserted, upgraded,
- * write-protected or zapped. Tail pages have a count of zero.
+ * No page is reference counted, whether its PTE is inserted, upgraded or zapped.
+ * Tail pages have a count of zero.
  */
 static void test_mkwrite_takes_no_reference(struct kunit *test)
 {
@@ -373,7 +370,6 @@ static void test_mkwrite_takes_no_reference(struct kunit *test)
 	for (i = 0; i < ctx->npages; i++)
 		KUNIT_EXPECT_EQ(test, page_ref_count(ctx->pages + i), !i);
 
-	KUNIT_EXPECT_EQ(test, pfnmap_test_wrprotect(ctx, 0, ctx->npages), ctx->npages);
 	vm_munmap(addr, ctx->npages << PAGE_SHIFT);
 	for (i = 0; i < ctx->npages; i++)
 		KUNIT_EXPECT_EQ(test, page_ref_count(ctx->pages + i), !i);
@@ -395,124 +391,297 @@ static struct kunit_suite vmf_insert_pfn_mkwrite_suite = {
 	.test_cases = vmf_insert_pfn_mkwrite_cases,
 };
 
+#ifdef CONFIG_MAPPING_DIRTY_HELPERS
+
 /*
- * mapping_wrprotect_range()
+ * clean_record_shared_mapping_pages()
  */
+
+static unsigned long pfnmap_test_clean_wanted(struct pfnmap_test *ctx, bool wrprotect)
+{
+	bitmap_zero(ctx->dirty, ctx->npages);
+
+	return clean_record_shared_mapping_pages(ctx->inode->i_mapping, ctx->wanted, ctx->npages,
+						 ctx->dirty, wrprotect);
+}
+
+/* The same for the pages @first to @end - 1. */
+static unsigned long pfnmap_test_clean(struct pfnmap_test *ctx, unsigned long first,
+				       unsigned long end, bool wrprotect)
+{
+	bitmap_zero(ctx->wanted, ctx->npages);
+	bitmap_set(ctx->wanted, first, end - first);
+
+	return pfnmap_test_clean_wanted(ctx, wrprotect);
+}
+
+/* Expects the last call to have recorded the pages @first to @end - 1, and no other. */
+static void pfnmap_test_expect_recorded(struct kunit *test, struct pfnmap_test *ctx,
+					unsigned long first, unsigned long end)
+{
+	KUNIT_EXPECT_EQ(test, bitmap_weight(ctx->dirty, ctx->npages), end - first);
+	KUNIT_EXPECT_EQ(test, find_next_zero_bit(ctx->dirty, end, first), end);
+}
+
+/*
+ * Expects this of the PTEs of pages @first to @end - 1 of a mapping that starts at
+ * page @pgoff of the file. Does not touch them, as a write makes a PTE dirty.
+ */
+static void pfnmap_test_expect_state(struct kunit *test, struct pfnmap_test *ctx,
+				     unsigned long addr, unsigned long pgoff,
+				     unsigned long first, unsigned long end,
+				     bool writable, bool dirty)
+{
+	unsigned long i;
+
+	for (i = first; i < end; i++) {
+		struct fault_kunit_pte pte = {};
+
+		KUNIT_ASSERT_EQ(test, fault_kunit_follow(addr + i * PAGE_SIZE, &pte), 0);
+		KUNIT_ASSERT_EQ(test, pte.pfn, ctx->pfn + pgoff + i);
+		KUNIT_ASSERT_EQ(test, pte.writable, writable);
+		if (pte.dirty_known)
+			KUNIT_ASSERT_EQ(test, pte.dirty, dirty);
+	}
+}
+
+#define expect_untouched(test, ctx, addr, pgoff, first, end) \
+	pfnmap_test_expect_state(test, ctx, addr, pgoff, first, end, true, true)
+#define expect_cleaned(test, ctx, addr, pgoff, first, end) \
+	pfnmap_test_expect_state(test, ctx, addr, pgoff, first, end, true, false)
+#define expect_protected(test, ctx, addr, pgoff, first, end) \
+	pfnmap_test_expect_state(test, ctx, addr, pgoff, first, end, false, false)
+
+/*
+ * Dirty PTEs are recorded and made clean. They stay writable: the next write is
+ * recorded, too, and the driver does not hear of it.
+ */
+static void test_records(struct kunit *test)
+{
+	struct pfnmap_test *ctx = pfnmap_test_setup(test, PFNMAP_TEST_ORDER);
+	unsigned long addr = pfnmap_test_map(test, ctx->file, 0, ctx->npages, PROT_RDWR);
+	int round;
+
+	pfnmap_test_write_all(test, addr, ctx->npages);
+	KUNIT_EXPECT_EQ(test, pfnmap_test_clean(ctx, 0, ctx->npages, false), ctx->npages);
+	pfnmap_test_expect_recorded(test, ctx, 0, ctx->npages);
+	expect_cleaned(test, ctx, addr, 0, 0, ctx->npages);
+
+	for (round = 0; round < 2; round++) {
+		KUNIT_EXPECT_EQ(test, pfnmap_test_clean(ctx, 0, ctx->npages, false), 0);
+		pfnmap_test_expect_recorded(test, ctx, 0, 0);
+
+		KUNIT_EXPECT_GE(test, fault_kunit_write(addr + 3 * PAGE_SIZE, 0x5a), 0);
+		KUNIT_EXPECT_EQ(test, atomic_read(&ctx->mkwrites), 0);
+		KUNIT_EXPECT_EQ(test, atomic_read(&ctx->faults), ctx->npages);
+		KUNIT_EXPECT_EQ(test, pfnmap_test_clean(ctx, 0, ctx->npages, false), 1);
+		pfnmap_test_expect_recorded(test, ctx, 3, 4);
+	}
+	vm_munmap(addr, ctx->npages << PAGE_SHIFT);
+}
 
 /*
  * A read-only PTE is clean, as mprotect() makes a dirty one writable without a
  * fault. What has been write-protected stays mapped, and the next write faults,
  * once.
  */
-static void test_wrprotect_cleans(struct kunit *test)
+static void test_write_protects(struct kunit *test)
 {
 	struct pfnmap_test *ctx = pfnmap_test_setup(test, PFNMAP_TEST_ORDER);
 	unsigned long addr = pfnmap_test_map(test, ctx->file, 0, ctx->npages, PROT_RDWR);
 	u8 value;
 
 	pfnmap_test_write_all(test, addr, ctx->npages);
-	KUNIT_EXPECT_EQ(test, pfnmap_test_wrprotect(ctx, 0, ctx->npages), ctx->npages);
-	pfnmap_test_expect_ptes(test, ctx, addr, 0, 0, ctx->npages, false);
+	KUNIT_EXPECT_EQ(test, pfnmap_test_clean(ctx, 0, ctx->npages, true), ctx->npages);
+	pfnmap_test_expect_recorded(test, ctx, 0, ctx->npages);
+	expect_protected(test, ctx, addr, 0, 0, ctx->npages);
 
 	/* Nothing is writable or dirty any more. */
-	KUNIT_EXPECT_EQ(test, pfnmap_test_wrprotect(ctx, 0, ctx->npages), 0);
+	KUNIT_EXPECT_EQ(test, pfnmap_test_clean(ctx, 0, ctx->npages, true), 0);
+	pfnmap_test_expect_recorded(test, ctx, 0, 0);
 
 	KUNIT_EXPECT_EQ(test, fault_kunit_read(addr + 3 * PAGE_SIZE, &value), 0);
 	KUNIT_EXPECT_EQ(test, value, 3);
 	KUNIT_EXPECT_EQ(test, fault_kunit_write(addr + 3 * PAGE_SIZE, 0x5a), 1);
-	pfnmap_test_expect_pte(test, ctx, addr + 3 * PAGE_SIZE, 3, true);
 	KUNIT_EXPECT_EQ(test, atomic_read(&ctx->mkwrites), 1);
-	KUNIT_EXPECT_EQ(test, pfnmap_test_wrprotect(ctx, 0, ctx->npages), 1);
+	expect_untouched(test, ctx, addr, 0, 3, 4);
+	KUNIT_EXPECT_EQ(test, pfnmap_test_clean(ctx, 0, ctx->npages, true), 1);
+	pfnmap_test_expect_recorded(test, ctx, 3, 4);
+	vm_munmap(addr, ctx->npages << PAGE_SHIFT);
+}
+
+/* A clean PTE is write-protected, not recorded. */
+static void test_write_protects_clean(struct kunit *test)
+{
+	struct pfnmap_test *ctx = pfnmap_test_setup(test, PFNMAP_TEST_ORDER);
+	unsigned long addr = pfnmap_test_map(test, ctx->file, 0, ctx->npages, PROT_RDWR);
+
+	pfnmap_test_write_all(test, addr, ctx->npages);
+	KUNIT_EXPECT_EQ(test, pfnmap_test_clean(ctx, 0, ctx->npages, false), ctx->npages);
+	KUNIT_EXPECT_GE(test, fault_kunit_write(addr + 5 * PAGE_SIZE, 0x5a), 0);
+	KUNIT_EXPECT_EQ(test, pfnmap_test_clean(ctx, 0, ctx->npages, true), ctx->npages);
+	pfnmap_test_expect_recorded(test, ctx, 5, 6);
+	expect_protected(test, ctx, addr, 0, 0, ctx->npages);
+
+	KUNIT_EXPECT_EQ(test, fault_kunit_write(addr, 0xa5), 1);
+	KUNIT_EXPECT_EQ(test, atomic_read(&ctx->mkwrites), 1);
+	vm_munmap(addr, ctx->npages << PAGE_SHIFT);
+}
+
+/* What is recorded is added to what the bitmap has. */
+static void test_records_more(struct kunit *test)
+{
+	struct pfnmap_test *ctx = pfnmap_test_setup(test, PFNMAP_TEST_ORDER);
+	unsigned long addr = pfnmap_test_map(test, ctx->file, 0, ctx->npages, PROT_RDWR);
+
+	pfnmap_test_write_all(test, addr, 2);
+	bitmap_fill(ctx->wanted, ctx->npages);
+	__set_bit(2, ctx->dirty);
+	__set_bit(1, ctx->dirty);
+	KUNIT_EXPECT_EQ(test, clean_record_shared_mapping_pages(ctx->inode->i_mapping, ctx->wanted,
+								ctx->npages, ctx->dirty, false),
+			2);
+	pfnmap_test_expect_recorded(test, ctx, 0, 3);
+	vm_munmap(addr, ctx->npages << PAGE_SHIFT);
+}
+
+/* Bits beyond the number of bits are not looked at; no bit is no work. */
+static void test_number_of_bits(struct kunit *test)
+{
+	struct pfnmap_test *ctx = pfnmap_test_setup(test, PFNMAP_TEST_ORDER);
+	unsigned long addr = pfnmap_test_map(test, ctx->file, 0, ctx->npages, PROT_RDWR);
+
+	pfnmap_test_write_all(test, addr, ctx->npages);
+	KUNIT_EXPECT_EQ(test, pfnmap_test_clean(ctx, 0, 0, true), 0);
+	pfnmap_test_expect_recorded(test, ctx, 0, 0);
+	expect_untouched(test, ctx, addr, 0, 0, ctx->npages);
+
+	bitmap_fill(ctx->wanted, ctx->npages);
+	KUNIT_EXPECT_EQ(test, clean_record_shared_mapping_pages(ctx->inode->i_mapping, ctx->wanted,
+								5, ctx->dirty, true), 5);
+	pfnmap_test_expect_recorded(test, ctx, 0, 5);
+	expect_protected(test, ctx, addr, 0, 0, 5);
+	expect_untouched(test, ctx, addr, 0, 5, ctx->npages);
 	vm_munmap(addr, ctx->npages << PAGE_SHIFT);
 }
 
 /*
- * One call serves a range, wherever it begins and ends in however many VMAs at
- * whichever offsets, and leaves everything else alone.
+ * One call serves all VMAs, at whichever offsets they begin and end, and leaves
+ * the pages alone that are not asked for.
  */
-static void test_wrprotect_several_vmas(struct kunit *test)
+static void pfnmap_test_several_vmas(struct kunit *test, bool wrprotect)
 {
-	/* Page offset and length of each VMA, and the part of it in the range. */
+	/* Page offset and length of each VMA, and the part of it that is asked for. */
 	static const struct {
 		unsigned long pgoff, npages, first, end;
 	} vmas[] = {
-		{ 0, 16, 5, 9 },	/* all of the range, in its middle */
+		{ 0, 16, 5, 9 },	/* all of it, in its middle */
 		{ 0, 6, 5, 6 },		/* its beginning */
-		{ 6, 2, 0, 2 },		/* in the range altogether */
+		{ 6, 2, 0, 2 },		/* nothing else */
 		{ 8, 4, 0, 1 },		/* its end */
-		{ 0, 5, 5, 5 },		/* ends where the range begins */
-		{ 9, 7, 0, 0 },		/* begins where the range ends */
+		{ 0, 5, 5, 5 },		/* ends where it begins */
+		{ 9, 7, 0, 0 },		/* begins where it ends */
 	};
 	struct pfnmap_test *ctx = pfnmap_test_setup(test, PFNMAP_TEST_ORDER);
 	unsigned long addr[ARRAY_SIZE(vmas)];
-	unsigned int in_range = 0;
+	unsigned int wanted = 0;
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(vmas); i++) {
 		addr[i] = pfnmap_test_map(test, ctx->file, vmas[i].pgoff, vmas[i].npages,
 					  PROT_RDWR);
 		pfnmap_test_write_all(test, addr[i], vmas[i].npages);
-		in_range += vmas[i].end - vmas[i].first;
+		wanted += vmas[i].end - vmas[i].first;
 	}
 
-	KUNIT_EXPECT_EQ(test, pfnmap_test_wrprotect(ctx, 5, 4), in_range);
+	KUNIT_EXPECT_EQ(test, pfnmap_test_clean(ctx, 5, 9, wrprotect), wanted);
+	pfnmap_test_expect_recorded(test, ctx, 5, 9);
 
 	for (i = 0; i < ARRAY_SIZE(vmas); i++) {
-		pfnmap_test_expect_ptes(test, ctx, addr[i], vmas[i].pgoff, 0, vmas[i].first,
-					true);
-		pfnmap_test_expect_ptes(test, ctx, addr[i], vmas[i].pgoff, vmas[i].first,
-					vmas[i].end, false);
-		pfnmap_test_expect_ptes(test, ctx, addr[i], vmas[i].pgoff, vmas[i].end,
-					vmas[i].npages, true);
+		expect_untouched(test, ctx, addr[i], vmas[i].pgoff, 0, vmas[i].first);
+		pfnmap_test_expect_state(test, ctx, addr[i], vmas[i].pgoff, vmas[i].first,
+					 vmas[i].end, !wrprotect, false);
+		expect_untouched(test, ctx, addr[i], vmas[i].pgoff, vmas[i].end, vmas[i].npages);
 	}
+
+	/* A page that one of them has written is recorded, whichever it is. */
+	KUNIT_EXPECT_GE(test, fault_kunit_write(addr[3], 1), 0);
+	KUNIT_EXPECT_EQ(test, pfnmap_test_clean(ctx, 5, 9, wrprotect), 1);
+	pfnmap_test_expect_recorded(test, ctx, 8, 9);
 
 	for (i = 0; i < ARRAY_SIZE(vmas); i++)
 		vm_munmap(addr[i], vmas[i].npages << PAGE_SHIFT);
 }
 
+static void test_several_vmas_record(struct kunit *test)
+{
+	pfnmap_test_several_vmas(test, false);
+}
+
+static void test_several_vmas_write_protect(struct kunit *test)
+{
+	pfnmap_test_several_vmas(test, true);
+}
+
 /*
- * A VMA that is not writable does not end the walk. That of a file opened for
- * reading lacks VM_SHARED as well.
+ * VMAs that are private, or shared but open for reading only, do not end the walk
+ * over the others.
  */
-static void test_wrprotect_read_only_vma(struct kunit *test)
+static void pfnmap_test_skip_rejected(struct kunit *test, bool wrprotect)
 {
 	struct pfnmap_test *ctx = pfnmap_test_setup(test, PFNMAP_TEST_ORDER);
 	struct file *ro_file = pfnmap_test_open(test, ctx->inode, O_RDONLY);
-	unsigned long before, ro_open, ro_prot, after, len = 4 << PAGE_SHIFT;
+	unsigned long before, ro_open, private, ro_prot, after, len = 4 << PAGE_SHIFT;
 	u8 value;
 
 	/* The walk goes by page offset. */
 	before = pfnmap_test_map(test, ctx->file, 0, 4, PROT_RDWR);
 	ro_open = pfnmap_test_map(test, ro_file, 1, 4, PROT_READ);
+	private = fault_kunit_mmap(test, ctx->file, 1, 4, PROT_READ, MAP_PRIVATE);
+	KUNIT_ASSERT_FALSE(test, IS_ERR_VALUE(private));
 	ro_prot = pfnmap_test_map(test, ctx->file, 2, 4, PROT_READ);
 	after = pfnmap_test_map(test, ctx->file, 3, 4, PROT_RDWR);
 
 	KUNIT_ASSERT_EQ(test, fault_kunit_read(ro_open + 2 * PAGE_SIZE, &value), 1);
+	KUNIT_ASSERT_EQ(test, fault_kunit_read(private + 2 * PAGE_SIZE, &value), 1);
 	KUNIT_ASSERT_EQ(test, fault_kunit_read(ro_prot + PAGE_SIZE, &value), 1);
 	pfnmap_test_write_all(test, before, 4);
 	pfnmap_test_write_all(test, after, 4);
 
-	KUNIT_EXPECT_EQ(test, pfnmap_test_wrprotect(ctx, 3, 1), 2);
-	pfnmap_test_expect_ptes(test, ctx, before, 0, 0, 3, true);
-	pfnmap_test_expect_pte(test, ctx, before + 3 * PAGE_SIZE, 3, false);
-	pfnmap_test_expect_pte(test, ctx, after, 3, false);
-	pfnmap_test_expect_ptes(test, ctx, after, 3, 1, 4, true);
-	pfnmap_test_expect_pte(test, ctx, ro_open + 2 * PAGE_SIZE, 3, false);
-	pfnmap_test_expect_pte(test, ctx, ro_prot + PAGE_SIZE, 3, false);
+	KUNIT_EXPECT_EQ(test, pfnmap_test_clean(ctx, 3, 4, wrprotect), 2);
+	pfnmap_test_expect_recorded(test, ctx, 3, 4);
+	expect_untouched(test, ctx, before, 0, 0, 3);
+	pfnmap_test_expect_state(test, ctx, before, 0, 3, 4, !wrprotect, false);
+	pfnmap_test_expect_state(test, ctx, after, 3, 0, 1, !wrprotect, false);
+	expect_untouched(test, ctx, after, 3, 1, 4);
+	expect_protected(test, ctx, ro_open, 1, 2, 3);
+	expect_protected(test, ctx, private, 1, 2, 3);
+	expect_protected(test, ctx, ro_prot, 2, 1, 2);
+
+	/* What only the last one has written is found, too. */
+	KUNIT_EXPECT_EQ(test, pfnmap_test_clean(ctx, 4, 5, wrprotect), 1);
+	pfnmap_test_expect_recorded(test, ctx, 4, 5);
 	KUNIT_EXPECT_EQ(test, fault_kunit_write(ro_open + 2 * PAGE_SIZE, 1), -EFAULT);
 
 	vm_munmap(before, len);
 	vm_munmap(ro_open, len);
+	vm_munmap(private, len);
 	vm_munmap(ro_prot, len);
 	vm_munmap(after, len);
 }
 
+static void test_skip_rejected(struct kunit *test)
+{
+	pfnmap_test_skip_rejected(test, true);
+	pfnmap_test_skip_rejected(test, false);
+}
+
 /* Pages that are not mapped, or only read, in between stay as they are. */
-static void test_wrprotect_holes(struct kunit *test)
+static void test_holes(struct kunit *test)
 {
 	struct pfnmap_test *ctx = pfnmap_test_setup(test, PFNMAP_TEST_ORDER);
 	unsigned long addr = pfnmap_test_map(test, ctx->file, 0, ctx->npages, PROT_RDWR);
-	unsigned long i;
+	unsigned long i, written = DIV_ROUND_UP(ctx->npages, 3);
 	u8 value;
 
 	/* Written, read, not touched, and again. */
@@ -523,23 +692,25 @@ static void test_wrprotect_holes(struct kunit *test)
 			KUNIT_ASSERT_EQ(test, fault_kunit_read(addr + i * PAGE_SIZE, &value), 1);
 	}
 
-	KUNIT_EXPECT_EQ(test, pfnmap_test_wrprotect(ctx, 0, ctx->npages),
-			DIV_ROUND_UP(ctx->npages, 3));
+	KUNIT_EXPECT_EQ(test, pfnmap_test_clean(ctx, 0, ctx->npages, false), written);
+	KUNIT_EXPECT_EQ(test, bitmap_weight(ctx->dirty, ctx->npages), written);
+	KUNIT_EXPECT_EQ(test, pfnmap_test_clean(ctx, 0, ctx->npages, true), written);
+	pfnmap_test_expect_recorded(test, ctx, 0, 0);
 	for (i = 0; i < ctx->npages; i++) {
 		if (i % 3 == 2)
 			KUNIT_EXPECT_FALSE(test, fault_kunit_present(addr + i * PAGE_SIZE));
 		else
-			pfnmap_test_expect_pte(test, ctx, addr + i * PAGE_SIZE, i, false);
+			expect_protected(test, ctx, addr, 0, i, i + 1);
 	}
 
-	/* A range that nobody has mapped. */
+	/* Pages that nobody has mapped. */
 	KUNIT_ASSERT_EQ(test, vm_munmap(addr, 8 << PAGE_SHIFT), 0);
-	KUNIT_EXPECT_EQ(test, pfnmap_test_wrprotect(ctx, 0, 8), 0);
+	KUNIT_EXPECT_EQ(test, pfnmap_test_clean(ctx, 0, 8, true), 0);
 	vm_munmap(addr + (8 << PAGE_SHIFT), (ctx->npages - 8) << PAGE_SHIFT);
 }
 
 /* Every process loses write access, and each faults for itself. */
-static void test_wrprotect_second_mm(struct kunit *test)
+static void test_second_mm(struct kunit *test)
 {
 	struct pfnmap_test *ctx = pfnmap_test_setup(test, PFNMAP_TEST_ORDER);
 	unsigned long addr = pfnmap_test_map(test, ctx->file, 0, ctx->npages, PROT_RDWR);
@@ -551,58 +722,93 @@ static void test_wrprotect_second_mm(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, fault_kunit_process_write(other, other_addr, 2), 1);
 	KUNIT_ASSERT_EQ(test, fault_kunit_process_write(other, other_addr + PAGE_SIZE, 3), 1);
 
-	KUNIT_EXPECT_EQ(test, pfnmap_test_wrprotect(ctx, 0, 3), 2);
-	pfnmap_test_expect_pte(test, ctx, addr + 2 * PAGE_SIZE, 2, false);
+	KUNIT_EXPECT_EQ(test, pfnmap_test_clean(ctx, 0, 3, false), 2);
+	pfnmap_test_expect_recorded(test, ctx, 2, 3);
+	expect_cleaned(test, ctx, addr, 0, 2, 3);
+
+	/* What the other one writes is recorded, and its PTE is no longer writable. */
+	KUNIT_EXPECT_GE(test, fault_kunit_process_write(other, other_addr, 4), 0);
+	KUNIT_EXPECT_EQ(test, atomic_read(&ctx->mkwrites), 0);
+	KUNIT_EXPECT_EQ(test, pfnmap_test_clean(ctx, 0, 3, true), 2);
+	pfnmap_test_expect_recorded(test, ctx, 2, 3);
+	expect_protected(test, ctx, addr, 0, 2, 3);
 	KUNIT_EXPECT_FALSE(test, fault_kunit_process_writable(other, other_addr));
 	KUNIT_EXPECT_TRUE(test, fault_kunit_process_writable(other, other_addr + PAGE_SIZE));
 
-	KUNIT_EXPECT_EQ(test, fault_kunit_process_write(other, other_addr, 4), 1);
+	KUNIT_EXPECT_EQ(test, fault_kunit_process_write(other, other_addr, 5), 1);
 	KUNIT_EXPECT_TRUE(test, fault_kunit_process_writable(other, other_addr));
-	pfnmap_test_expect_pte(test, ctx, addr + 2 * PAGE_SIZE, 2, false);
+	expect_protected(test, ctx, addr, 0, 2, 3);
+	KUNIT_EXPECT_EQ(test, pfnmap_test_clean(ctx, 0, 3, false), 1);
+	pfnmap_test_expect_recorded(test, ctx, 2, 3);
 	vm_munmap(addr, ctx->npages << PAGE_SHIFT);
 }
 
 /*
- * At the size of a screen: the range spans more than one page table. Without
- * @hole all of it was written; with it, only the two ends, and the page tables
- * in the middle do not exist.
+ * At the size of a screen, with one page in the first page table and the others in
+ * the next ones.
  */
-static void pfnmap_test_wrprotect_page_tables(struct kunit *test, bool hole)
+static unsigned long pfnmap_test_map_page_tables(struct kunit *test, struct pfnmap_test *ctx)
+{
+	unsigned long addr = ALIGN_DOWN(TASK_SIZE / 2, PMD_SIZE) - PAGE_SIZE;
+
+	KUNIT_ASSERT_EQ(test, kunit_vm_mmap(test, ctx->file, addr, ctx->npages << PAGE_SHIFT,
+					    PROT_RDWR, MAP_SHARED | MAP_FIXED_NOREPLACE, 0), addr);
+
+	return addr;
+}
+
+/* Only the pages that are asked for, be they dense or sparse in their page table. */
+static void test_only_asked(struct kunit *test)
 {
 	struct pfnmap_test *ctx = pfnmap_test_setup(test, MAX_PAGE_ORDER);
-	unsigned long last = ctx->npages - 1, len = ctx->npages << PAGE_SHIFT;
-	unsigned long addr = ALIGN_DOWN(TASK_SIZE / 2, PMD_SIZE) - PAGE_SIZE;
-	unsigned long i, step = hole ? last : 1, end = addr + last * PAGE_SIZE;
+	unsigned long addr = pfnmap_test_map_page_tables(test, ctx);
+	unsigned long i, wanted, last = ctx->npages - 1;
 
-	/* One page in the first page table, the others in the next ones. */
-	addr = kunit_vm_mmap(test, ctx->file, addr, len, PROT_RDWR,
-			     MAP_SHARED | MAP_FIXED_NOREPLACE, 0);
-	KUNIT_ASSERT_EQ(test, addr + last * PAGE_SIZE, end);
+	pfnmap_test_write_all(test, addr, ctx->npages);
+	for (i = 0; i < ctx->npages; i += i < ctx->npages / 2 ? 7 : 97)
+		__set_bit(i, ctx->wanted);
+	__set_bit(1, ctx->wanted); /* the first one of a page table */
+	__set_bit(last, ctx->wanted);
+	wanted = bitmap_weight(ctx->wanted, ctx->npages);
 
-	for (i = 0; i <= last; i += step)
-		KUNIT_ASSERT_EQ(test, fault_kunit_write(addr + i * PAGE_SIZE, i), 1);
+	KUNIT_EXPECT_EQ(test, pfnmap_test_clean_wanted(ctx, false), wanted);
+	KUNIT_EXPECT_TRUE(test, bitmap_equal(ctx->dirty, ctx->wanted, ctx->npages));
+	KUNIT_EXPECT_EQ(test, pfnmap_test_clean_wanted(ctx, true), wanted);
+	pfnmap_test_expect_recorded(test, ctx, 0, 0);
+	for (i = 0; i < ctx->npages; i++) {
+		bool asked = test_bit(i, ctx->wanted);
 
-	/* All but the last page, and then that. */
-	KUNIT_EXPECT_EQ(test, pfnmap_test_wrprotect(ctx, 0, last), hole ? 1 : last);
-	pfnmap_test_expect_pte(test, ctx, end, last, true);
-	KUNIT_EXPECT_EQ(test, pfnmap_test_wrprotect(ctx, 0, ctx->npages), 1);
-	for (i = 0; i <= last; i += step)
-		KUNIT_ASSERT_FALSE(test, fault_kunit_writable(addr + i * PAGE_SIZE));
-	vm_munmap(addr, len);
+		pfnmap_test_expect_state(test, ctx, addr, 0, i, i + 1, !asked, !asked);
+	}
+
+	/* All the others. */
+	bitmap_complement(ctx->wanted, ctx->wanted, ctx->npages);
+	KUNIT_EXPECT_EQ(test, pfnmap_test_clean_wanted(ctx, true), ctx->npages - wanted);
+	KUNIT_EXPECT_TRUE(test, bitmap_equal(ctx->dirty, ctx->wanted, ctx->npages));
+	expect_protected(test, ctx, addr, 0, 0, ctx->npages);
+	vm_munmap(addr, ctx->npages << PAGE_SHIFT);
 }
 
-static void test_wrprotect_page_tables(struct kunit *test)
+/* Only the two ends were written. The page tables in the middle do not exist. */
+static void test_no_page_table(struct kunit *test)
 {
-	pfnmap_test_wrprotect_page_tables(test, false);
+	struct pfnmap_test *ctx = pfnmap_test_setup(test, MAX_PAGE_ORDER);
+	unsigned long addr = pfnmap_test_map_page_tables(test, ctx);
+	unsigned long last = ctx->npages - 1, end = addr + last * PAGE_SIZE;
+
+	KUNIT_ASSERT_EQ(test, fault_kunit_write(addr, 1), 1);
+	KUNIT_ASSERT_EQ(test, fault_kunit_write(end, 1), 1);
+	KUNIT_EXPECT_EQ(test, pfnmap_test_clean(ctx, 0, last, true), 1);
+	pfnmap_test_expect_recorded(test, ctx, 0, 1);
+	expect_protected(test, ctx, addr, 0, 0, 1);
+	expect_untouched(test, ctx, addr, 0, last, ctx->npages);
+	KUNIT_EXPECT_EQ(test, pfnmap_test_clean(ctx, 0, ctx->npages, true), 1);
+	pfnmap_test_expect_recorded(test, ctx, last, ctx->npages);
+	vm_munmap(addr, ctx->npages << PAGE_SHIFT);
 }
 
-static void test_wrprotect_no_page_table(struct kunit *test)
-{
-	pfnmap_test_wrprotect_page_tables(test, true);
-}
-
-/* Kernel-doc: other address spaces keep their PTEs, even those of the same pages. */
-static void test_wrprotect_other_mapping(struct kunit *test)
+/* Other address spaces keep their PTEs, even those of the same pages. */
+static void test_other_mapping(struct kunit *test)
 {
 	struct pfnmap_test *ctx = pfnmap_test_setup(test, PFNMAP_TEST_ORDER);
 	struct inode *other_inode = pfnmap_test_new_inode(test, ctx);
@@ -614,47 +820,113 @@ static void test_wrprotect_other_mapping(struct kunit *test)
 	pfnmap_test_write_all(test, addr, ctx->npages);
 	pfnmap_test_write_all(test, other_addr, ctx->npages);
 
-	KUNIT_EXPECT_EQ(test, pfnmap_test_wrprotect(ctx, 0, ctx->npages), ctx->npages);
-	pfnmap_test_expect_ptes(test, ctx, addr, 0, 0, ctx->npages, false);
-	pfnmap_test_expect_ptes(test, ctx, other_addr, 0, 0, ctx->npages, true);
+	KUNIT_EXPECT_EQ(test, pfnmap_test_clean(ctx, 0, ctx->npages, true), ctx->npages);
+	expect_protected(test, ctx, addr, 0, 0, ctx->npages);
+	expect_untouched(test, ctx, other_addr, 0, 0, ctx->npages);
 	vm_munmap(addr, len);
 	vm_munmap(other_addr, len);
 }
 
-/* Kernel-doc: a PTE in the range that maps another page is left alone. */
-static void test_wrprotect_other_pfn(struct kunit *test)
+struct pfnmap_test_writer {
+	struct mm_struct *mm;
+	bool written;
+	bool again;
+};
+
+/* Writes, waits, and writes again, without losing its CPU's TLB entry in between. */
+static long pfnmap_test_write_twice(unsigned long addr, unsigned long data)
+{
+	struct pfnmap_test_writer *writer = (void *)data;
+	long ret;
+
+	kthread_use_mm(writer->mm);
+	ret = fault_kunit_write(addr, 1);
+	/* After the write. Pairs with smp_load_acquire() in pfnmap_test_stale_tlb(). */
+	smp_store_release(&writer->written, true);
+	/* Pairs with smp_store_release() in pfnmap_test_stale_tlb(). */
+	while (!smp_load_acquire(&writer->again))
+		cond_resched();
+	if (ret >= 0)
+		ret = fault_kunit_write(addr, 2);
+	kthread_unuse_mm(writer->mm);
+
+	return ret;
+}
+
+/*
+ * The TLB entry of another CPU says that the page is writable and dirty already.
+ * What is written there after the call has to be recorded the next time, or to
+ * fault if write-protection was asked for.
+ */
+static void pfnmap_test_stale_tlb(struct kunit *test, bool wrprotect)
 {
 	struct pfnmap_test *ctx = pfnmap_test_setup(test, PFNMAP_TEST_ORDER);
-	struct address_space *mapping = ctx->inode->i_mapping;
 	unsigned long addr = pfnmap_test_map(test, ctx->file, 0, ctx->npages, PROT_RDWR);
+	struct fault_kunit_process *other = fault_kunit_process_start(test);
+	struct pfnmap_test_writer writer = { .mm = current->mm };
 
-	pfnmap_test_write_all(test, addr, ctx->npages);
-	KUNIT_EXPECT_EQ(test, mapping_wrprotect_range(mapping, 0, ctx->pfn + 8, 4), 0);
-	pfnmap_test_expect_ptes(test, ctx, addr, 0, 0, ctx->npages, true);
+	KUNIT_ASSERT_EQ(test, set_cpus_allowed_ptr(other->task,
+						   cpumask_of(cpumask_last(cpu_online_mask))), 0);
+	fault_kunit_process_begin(other, pfnmap_test_write_twice, addr + 2 * PAGE_SIZE,
+				  (unsigned long)&writer);
+	/* Pairs with smp_store_release() in pfnmap_test_write_twice(). */
+	while (!smp_load_acquire(&writer.written))
+		cond_resched();
+	KUNIT_EXPECT_EQ(test, pfnmap_test_clean(ctx, 0, ctx->npages, wrprotect), 1);
+	pfnmap_test_expect_recorded(test, ctx, 2, 3);
+
+	/* After the PTE has changed. Pairs with smp_load_acquire() there. */
+	smp_store_release(&writer.again, true);
+	KUNIT_EXPECT_GE(test, fault_kunit_process_end(other), 0);
+	KUNIT_EXPECT_EQ(test, atomic_read(&ctx->mkwrites), wrprotect);
+	KUNIT_EXPECT_EQ(test, pfnmap_test_clean(ctx, 0, ctx->npages, wrprotect), 1);
+	pfnmap_test_expect_recorded(test, ctx, 2, 3);
 	vm_munmap(addr, ctx->npages << PAGE_SHIFT);
 }
 
-static struct kunit_case mapping_wrprotect_range_cases[] = {
-	KUNIT_CASE(test_wrprotect_cleans),
-	KUNIT_CASE(test_wrprotect_several_vmas),
-	KUNIT_CASE(test_wrprotect_read_only_vma),
-	KUNIT_CASE(test_wrprotect_holes),
-	KUNIT_CASE(test_wrprotect_second_mm),
-	KUNIT_CASE(test_wrprotect_page_tables),
-	KUNIT_CASE(test_wrprotect_no_page_table),
-	KUNIT_CASE(test_wrprotect_other_mapping),
-	KUNIT_CASE(test_wrprotect_other_pfn),
+static void test_stale_tlb_record(struct kunit *test)
+{
+	pfnmap_test_stale_tlb(test, false);
+}
+
+static void test_stale_tlb_write_protect(struct kunit *test)
+{
+	pfnmap_test_stale_tlb(test, true);
+}
+
+static struct kunit_case clean_record_shared_mapping_pages_cases[] = {
+	KUNIT_CASE(test_records),
+	KUNIT_CASE(test_write_protects),
+	KUNIT_CASE(test_write_protects_clean),
+	KUNIT_CASE(test_records_more),
+	KUNIT_CASE(test_number_of_bits),
+	KUNIT_CASE(test_several_vmas_record),
+	KUNIT_CASE(test_several_vmas_write_protect),
+	KUNIT_CASE(test_skip_rejected),
+	KUNIT_CASE(test_holes),
+	KUNIT_CASE(test_second_mm),
+	KUNIT_CASE(test_only_asked),
+	KUNIT_CASE(test_no_page_table),
+	KUNIT_CASE(test_other_mapping),
+	KUNIT_CASE(test_stale_tlb_record),
+	KUNIT_CASE(test_stale_tlb_write_protect),
 	{}
 };
 
-static struct kunit_suite mapping_wrprotect_range_suite = {
-	.name = "mapping_wrprotect_range",
+static struct kunit_suite clean_record_shared_mapping_pages_suite = {
+	.name = "clean_record_shared_mapping_pages",
 	.suite_init = pfnmap_test_suite_init,
 	.suite_exit = pfnmap_test_suite_exit,
-	.test_cases = mapping_wrprotect_range_cases,
+	.test_cases = clean_record_shared_mapping_pages_cases,
 };
 
-kunit_test_suites(&vmf_insert_pfn_mkwrite_suite, &mapping_wrprotect_range_suite);
+kunit_test_suites(&vmf_insert_pfn_mkwrite_suite, &clean_record_shared_mapping_pages_suite);
+
+#else
+
+kunit_test_suite(vmf_insert_pfn_mkwrite_suite);
+
+#endif /* CONFIG_MAPPING_DIRTY_HELPERS */
 
 MODULE_DESCRIPTION("KUnit tests for writable PFN mappings");
 MODULE_LICENSE("GPL");

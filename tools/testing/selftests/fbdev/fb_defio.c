@@ -223,6 +223,7 @@ FIXTURE_SETUP(fb_defio)
 FIXTURE_TEARDOWN(fb_defio)
 {
 	EXPECT_EQ(0, mock_stat(&self->mock, "bad_pages"));
+	EXPECT_EQ(0, mock_stat(&self->mock, "concurrent"));
 	if (self->map != MAP_FAILED)
 		EXPECT_EQ(0, munmap(self->map, NPAGES * page_size));
 	if (self->fd >= 0)
@@ -1165,8 +1166,10 @@ FIXTURE_SETUP(fb_defio_panel)
 
 FIXTURE_TEARDOWN(fb_defio_panel)
 {
-	if (self->mock.name[0])
+	if (self->mock.name[0]) {
 		EXPECT_EQ(0, mock_stat(&self->mock, "bad_pages"));
+		EXPECT_EQ(0, mock_stat(&self->mock, "concurrent"));
+	}
 	if (self->map != MAP_FAILED)
 		EXPECT_EQ(0, munmap(self->map, NPAGES * page_size));
 	if (self->fd >= 0)
@@ -1364,6 +1367,70 @@ TEST_F_TIMEOUT(fb_defio_panel, slow_panel, 60)
 	EXPECT_EQ(0, mock_panel_diff(&self->mock, self->fd, self->len));
 }
 
+struct flusher {
+	pthread_t thread;
+	int fd;
+	int err;
+};
+
+static void *flusher_run(void *arg)
+{
+	struct flusher *flusher = arg;
+
+	flusher->err = fsync(flusher->fd) ? errno : 0;
+
+	return NULL;
+}
+
+/*
+ * A panel that is so slow that it never ends: nobody waits for it, neither to write,
+ * whether or not the page is being sent, nor to map, unmap or fork. All that was written
+ * comes with the next list.
+ */
+TEST_F_TIMEOUT(fb_defio_panel, panel_stops_nobody, 60)
+{
+	struct flusher flusher = {};
+	uint8_t *map;
+	int status;
+	pid_t pid;
+
+	SETUP_PANEL("delay_ms=60000");
+	put(self->map, 0, 1);
+	put(self->map, 1, 1);
+	(void)get(self->map, 2);
+	flusher.fd = self->fd;
+	ASSERT_EQ(0, mock_hold(&self->mock, true));
+	ASSERT_EQ(0, pthread_create(&flusher.thread, NULL, flusher_run, &flusher));
+	ASSERT_EQ(0, mock_wait_held(&self->mock));
+
+	put(self->map, 0, 2);
+	put(self->map, 2, 2);
+	put(self->map, 3, 2);
+	(void)get(self->map, 4);
+	map = map_fb(self->fd, PROT_READ | PROT_WRITE, NPAGES);
+	EXPECT_NE(MAP_FAILED, map);
+	put(map, 0, 3);
+	put(map, 5, 3);
+	EXPECT_EQ(0, munmap(map, NPAGES * page_size));
+	pid = fork_child();
+	EXPECT_LE(0, pid);
+	if (!pid) {
+		put(self->map, 1, 4);
+		put(self->map, 6, 4);
+		_exit(0);
+	}
+	EXPECT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_EQ(0, status);
+
+	EXPECT_EQ(0, mock_stat(&self->mock, "flushes"));
+	EXPECT_EQ(0, mock_hold(&self->mock, false));
+	EXPECT_EQ(0, pthread_join(flusher.thread, NULL));
+	EXPECT_EQ(0, flusher.err);
+	EXPECT_EQ(0, fsync(self->fd));
+	EXPECT_EQ(0, mock_panel_diff(&self->mock, self->fd, self->len));
+	EXPECT_EQ(2 + 6, mock_stat(&self->mock, "pages"));
+}
+
 /* A panel that refuses everything does no harm to tracking and teardown. */
 TEST_F(fb_defio_panel, failing_panel)
 {
@@ -1513,6 +1580,7 @@ FIXTURE_TEARDOWN(fb_defio_unbind)
 {
 	if (self->mock.name[0] && !self->deleted) {
 		EXPECT_EQ(0, mock_stat(&self->mock, "bad_pages"));
+		EXPECT_EQ(0, mock_stat(&self->mock, "concurrent"));
 		EXPECT_EQ(0, mock_poison_lost(&self->mock));
 	}
 	if (self->map != MAP_FAILED)
@@ -1883,6 +1951,7 @@ FIXTURE_SETUP(fb_defio_large)
 FIXTURE_TEARDOWN(fb_defio_large)
 {
 	EXPECT_EQ(0, mock_stat(&self->mock, "bad_pages"));
+	EXPECT_EQ(0, mock_stat(&self->mock, "concurrent"));
 	if (self->map != MAP_FAILED)
 		EXPECT_EQ(0, munmap(self->map, LARGE_LEN));
 	EXPECT_EQ(0, close(self->fd));
@@ -1930,12 +1999,8 @@ static void *drawer_run(void *arg)
 	return NULL;
 }
 
-/*
- * munmap() against writes and flushes. It clears the PTE of the first page long
- * before it flushes the TLB, when it is through with all of them. Another thread
- * can write to that page in between, and a flush has no PTE to write-protect.
- */
-TEST_F_TIMEOUT(fb_defio_large, unmap_while_written, 120)
+static void unmap_while_written(struct __test_metadata *_metadata,
+				struct _test_data_fb_defio_large *self, bool busy)
 {
 	int round;
 	size_t i;
@@ -1949,6 +2014,10 @@ TEST_F_TIMEOUT(fb_defio_large, unmap_while_written, 120)
 		/* PTEs for munmap() to clear */
 		for (i = 1; i < LARGE_LEN / page_size; i++)
 			get(self->map, i);
+		for (i = 0; busy && i < 3; i++) {
+			faults_of_writes(self->map, LARGE_LEN / page_size, i);
+			EXPECT_EQ(0, fsync(self->fd));
+		}
 		/* The thread inherits its CPU. */
 		ASSERT_EQ(0, run_on(1));
 		ASSERT_EQ(0, pthread_create(&writer.thread, NULL, drawer_run, &writer));
@@ -1966,6 +2035,687 @@ TEST_F_TIMEOUT(fb_defio_large, unmap_while_written, 120)
 		self->map = map_fb(self->fd, PROT_READ | PROT_WRITE, LARGE_LEN / page_size);
 		ASSERT_NE(MAP_FAILED, self->map);
 	}
+}
+
+/*
+ * munmap() against writes and flushes. It clears the PTE of the first page long
+ * before it flushes the TLB, when it is through with all of them. Another thread
+ * can write to that page in between, and a flush has no PTE to write-protect.
+ */
+TEST_F_TIMEOUT(fb_defio_large, unmap_while_written, 120)
+{
+	unmap_while_written(_metadata, self, false);
+}
+
+/* The same while flushes look for dirty PTEs, and this one is gone. */
+TEST_F_TIMEOUT(fb_defio_large, unmap_while_busy, 120)
+{
+	unmap_while_written(_metadata, self, true);
+}
+
+/*
+ * A busy screen
+ *
+ * Many pages are written again and again. They stay writable, and flushes find what
+ * was written by the dirty bits of the PTEs. Here nothing may be lost if PTEs go, or
+ * change, before a flush has looked at them. The delay of the devices is so long that
+ * the screen stays busy throughout a test.
+ */
+
+#define BUSY_PAGES	64UL
+
+FIXTURE(fb_defio_busy)
+{
+	struct mock mock;
+	size_t len;
+	int kmsg;
+	int fd;
+	uint8_t *map;
+};
+
+FIXTURE_VARIANT(fb_defio_busy)
+{
+	const char *mem;
+	bool contiguous;
+};
+
+FIXTURE_VARIANT_ADD(fb_defio_busy, vmalloc) { .mem = "vmalloc" };
+FIXTURE_VARIANT_ADD(fb_defio_busy, alloc_pages) { .mem = "alloc_pages", .contiguous = true };
+FIXTURE_VARIANT_ADD(fb_defio_busy, dma_pages) { .mem = "dma_pages", .contiguous = true };
+
+FIXTURE_SETUP(fb_defio_busy)
+{
+	int i;
+
+	page_size = sysconf(_SC_PAGESIZE);
+	mock_probe_init();
+	self->map = MAP_FAILED;
+	self->fd = -1;
+	self->len = BUSY_PAGES * page_size;
+
+	if (!mock_is_available())
+		SKIP(return, "needs CONFIG_FB_DEFIO_MOCK and debugfs, as root");
+
+	self->kmsg = mock_kmsg_open();
+	ASSERT_LE(0, self->kmsg);
+	ASSERT_EQ(0, mock_create(&self->mock, "mem=%s len=%zu xres=8 yres=8 delay_ms=60000",
+				 variant->mem, self->len));
+	self->fd = mock_open(&self->mock, O_RDWR);
+	ASSERT_LE(0, self->fd);
+	/* Faults that are counted are those of the framebuffer. */
+	ASSERT_EQ(0, mlockall(MCL_CURRENT));
+	self->map = map_fb(self->fd, PROT_READ | PROT_WRITE, BUSY_PAGES);
+	ASSERT_NE(MAP_FAILED, self->map);
+
+	for (i = 1; i <= 3; i++) {
+		faults_of_writes(self->map, BUSY_PAGES, i);
+		ASSERT_EQ(0, fsync(self->fd));
+	}
+	ASSERT_EQ(0, faults_of_writes(self->map, BUSY_PAGES, i));
+	ASSERT_EQ(0, fsync(self->fd));
+	ASSERT_EQ(0, mock_panel_diff(&self->mock, self->fd, self->len));
+}
+
+FIXTURE_TEARDOWN(fb_defio_busy)
+{
+	EXPECT_EQ(0, mock_stat(&self->mock, "bad_pages"));
+	EXPECT_EQ(0, mock_stat(&self->mock, "concurrent"));
+	if (self->map != MAP_FAILED)
+		EXPECT_EQ(0, munmap(self->map, self->len));
+	if (self->fd >= 0)
+		EXPECT_EQ(0, close(self->fd));
+	EXPECT_EQ(0, mock_stat(&self->mock, "users"));
+	EXPECT_EQ(0, mock_delete(&self->mock));
+	EXPECT_EQ(0, mock_kmsg_splats(self->kmsg));
+}
+
+/* A write that takes no fault: no one but the PTE knows of it. */
+#define EXPECT_PUT(__map, __page, __val) \
+	EXPECT_EQ(0, faults_of_writes((__map) + (__page) * page_size, 1, __val))
+
+/* Shows what was written, and sends that many pages for it. */
+#define EXPECT_FLUSHED_PAGES(__n) do { \
+	long long __pages = mock_stat(&self->mock, "pages"); \
+	EXPECT_FLUSHED(); \
+	EXPECT_EQ(__pages + (__n), mock_stat(&self->mock, "pages")); \
+} while (0)
+
+/* Pages that were not written are not sent. */
+TEST_F(fb_defio_busy, write_is_tracked)
+{
+	EXPECT_FLUSHED_PAGES(0);
+	EXPECT_PUT(self->map, 3, 0x33);
+	EXPECT_FLUSHED_PAGES(1);
+	faults_of_reads(self->map, BUSY_PAGES);
+	EXPECT_FLUSHED_PAGES(0);
+	EXPECT_PUT(self->map, 3, 0x34);
+	EXPECT_PUT(self->map, 3, 0x35);
+	EXPECT_PUT(self->map, 60, 0x36);
+	EXPECT_FLUSHED_PAGES(2);
+	EXPECT_EQ(0, faults_of_writes(self->map, BUSY_PAGES, 0x40));
+	EXPECT_FLUSHED_PAGES(BUSY_PAGES);
+}
+
+TEST_F(fb_defio_busy, munmap_all)
+{
+	EXPECT_PUT(self->map, 3, 0x33);
+	EXPECT_PUT(self->map, 60, 0x34);
+	EXPECT_EQ(0, munmap(self->map, self->len));
+	self->map = MAP_FAILED;
+	EXPECT_FLUSHED();
+	EXPECT_FLUSHED_PAGES(0);
+}
+
+TEST_F(fb_defio_busy, munmap_part)
+{
+	EXPECT_PUT(self->map, 4, 0x33);
+	EXPECT_PUT(self->map, 7, 0x34);
+	EXPECT_PUT(self->map, 20, 0x35);
+	EXPECT_EQ(0, munmap(self->map + 4 * page_size, 4 * page_size));
+	EXPECT_FLUSHED();
+
+	EXPECT_PUT(self->map, 3, 0x43);
+	EXPECT_PUT(self->map, 8, 0x44);
+	EXPECT_FLUSHED_PAGES(2);
+	EXPECT_EQ(SIGSEGV, mock_probe_write(self->map + 5 * page_size, 1));
+}
+
+/* munmap() as a part of mmap(). */
+TEST_F(fb_defio_busy, map_over)
+{
+	uint8_t *map = self->map + 4 * page_size;
+
+	EXPECT_PUT(map, 0, 0x33);
+	EXPECT_PUT(map, 3, 0x34);
+	EXPECT_PUT(map, 4, 0x35);
+	ASSERT_EQ(map, mmap(map, 4 * page_size, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0));
+	EXPECT_FLUSHED();
+
+	/* Other pages of the framebuffer, at addresses of its own. */
+	map = self->map + 20 * page_size;
+	EXPECT_PUT(map, 0, 0x43);
+	EXPECT_PUT(map, 4, 0x44);
+	ASSERT_EQ(map, mmap(map, 4 * page_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
+			    self->fd, 0));
+	EXPECT_FLUSHED();
+	put(map, 0, 0x53);
+	EXPECT_EQ(0x53, get(self->map, 0));
+	EXPECT_FLUSHED_PAGES(1);
+}
+
+/* The last close, without a flush before it. */
+TEST_F(fb_defio_busy, last_close_flushes)
+{
+	EXPECT_PUT(self->map, 3, 0x33);
+	EXPECT_EQ(0, munmap(self->map, self->len));
+	self->map = MAP_FAILED;
+	EXPECT_EQ(0, close(self->fd));
+	self->fd = -1;
+
+	self->fd = mock_open(&self->mock, O_RDWR);
+	ASSERT_LE(0, self->fd);
+	EXPECT_EQ(0, mock_panel_diff(&self->mock, self->fd, self->len));
+
+	/* It is not busy any more, and never was for those who come now. */
+	self->map = map_fb(self->fd, PROT_READ | PROT_WRITE, BUSY_PAGES);
+	ASSERT_NE(MAP_FAILED, self->map);
+	EXPECT_EQ(BUSY_PAGES, faults_of_writes(self->map, BUSY_PAGES, 0x40));
+	EXPECT_FLUSHED_PAGES(BUSY_PAGES);
+	put(self->map, 3, 0x43);
+	EXPECT_EQ(0, munmap(self->map, self->len));
+	self->map = MAP_FAILED;
+	EXPECT_FLUSHED_PAGES(1);
+}
+
+/* A process ends while it has PTEs that no flush has looked at. */
+static int wait_for(pid_t pid)
+{
+	int status;
+
+	if (waitpid(pid, &status, 0) != pid)
+		return -errno;
+
+	return status;
+}
+
+TEST_F(fb_defio_busy, exit)
+{
+	pid_t pid = fork_child();
+
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		put(self->map, 3, 0x33);
+		put(self->map, 60, 0x34);
+		_exit(0);
+	}
+	EXPECT_EQ(0, wait_for(pid));
+	EXPECT_FLUSHED();
+
+	/* With a mapping of its own. */
+	pid = fork_child();
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		munmap(self->map, self->len);
+		self->map = map_fb(self->fd, PROT_READ | PROT_WRITE, BUSY_PAGES);
+		if (self->map == MAP_FAILED)
+			_exit(1);
+		put(self->map, 4, 0x43);
+		if (fsync(self->fd))
+			_exit(1);
+		put(self->map, 4, 0x44);
+		_exit(0);
+	}
+	EXPECT_EQ(0, wait_for(pid));
+	EXPECT_FLUSHED();
+	EXPECT_EQ(0x44, get(self->map, 4));
+}
+
+TEST_F(fb_defio_busy, killed)
+{
+	pid_t pid = fork_child();
+
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		put(self->map, 3, 0x33);
+		raise(SIGKILL);
+	}
+	EXPECT_EQ(SIGKILL, wait_for(pid));
+	EXPECT_EQ(0x33, get(self->map, 3));
+	EXPECT_FLUSHED();
+}
+
+TEST_F(fb_defio_busy, exec)
+{
+	pid_t pid = fork_child();
+
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		put(self->map, 3, 0x33);
+		execl("/bin/true", "true", NULL);
+		_exit(1);
+	}
+	EXPECT_EQ(0, wait_for(pid));
+	EXPECT_EQ(0x33, get(self->map, 3));
+	EXPECT_FLUSHED();
+}
+
+/* The child's PTEs are copies, writable and clean. Dirty ones stay with the parent. */
+TEST_F(fb_defio_busy, fork_both_tracked)
+{
+	struct gate to_child, to_parent;
+	pid_t pid;
+
+	ASSERT_EQ(0, gate_init(&to_child));
+	ASSERT_EQ(0, gate_init(&to_parent));
+	EXPECT_PUT(self->map, 3, 0x33);
+
+	pid = fork_child();
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		put(self->map, 4, 0x34);
+		gate_open(&to_parent);
+		gate_wait(&to_child);
+		put(self->map, 4, 0x44);
+		put(self->map, 5, 0x45);
+		gate_open(&to_parent);
+		gate_wait(&to_child);
+		put(self->map, 5, 0x55);
+		_exit(0);
+	}
+	gate_wait(&to_parent);
+	EXPECT_FLUSHED_PAGES(2);
+
+	gate_open(&to_child);
+	gate_wait(&to_parent);
+	put(self->map, 5, 0x46);
+	put(self->map, 6, 0x47);
+	EXPECT_FLUSHED_PAGES(3);
+
+	gate_open(&to_child);
+	EXPECT_EQ(0, wait_for(pid));
+	EXPECT_EQ(0x55, get(self->map, 5));
+	EXPECT_FLUSHED();
+}
+
+/* PTEs that have moved to another address. */
+TEST_F(fb_defio_busy, mremap_move)
+{
+	uint8_t *to, *moved;
+
+	EXPECT_PUT(self->map, 3, 0x33);
+	to = mmap(NULL, self->len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, to);
+	moved = mremap(self->map, self->len, self->len, MREMAP_MAYMOVE | MREMAP_FIXED, to);
+	ASSERT_EQ(to, moved);
+	self->map = moved;
+	put(self->map, 4, 0x34);
+	EXPECT_FLUSHED();
+
+	put(self->map, 3, 0x43);
+	put(self->map, 60, 0x44);
+	EXPECT_FLUSHED_PAGES(2);
+}
+
+TEST_F(fb_defio_busy, mremap_shrink)
+{
+	EXPECT_PUT(self->map, 3, 0x33);
+	EXPECT_PUT(self->map, 60, 0x34);
+	EXPECT_EQ(self->map, mremap(self->map, self->len, self->len / 2, 0));
+	EXPECT_FLUSHED();
+	EXPECT_PUT(self->map, 3, 0x43);
+	EXPECT_FLUSHED_PAGES(1);
+	EXPECT_EQ(SIGSEGV, mock_probe_write(self->map + 60 * page_size, 1));
+}
+
+/* PTEs that become read-only and writable again, dirty or not. */
+TEST_F(fb_defio_busy, mprotect)
+{
+	/* Dirty, with a flush while it is read-only, */
+	EXPECT_PUT(self->map, 3, 0x33);
+	EXPECT_EQ(0, mprotect(self->map, self->len, PROT_READ));
+	EXPECT_FLUSHED_PAGES(1);
+	EXPECT_EQ(0, mprotect(self->map, self->len, PROT_READ | PROT_WRITE));
+	put(self->map, 3, 0x34);
+	EXPECT_FLUSHED_PAGES(1);
+
+	/* or with none, */
+	put(self->map, 3, 0x35);
+	EXPECT_EQ(0, mprotect(self->map, self->len, PROT_READ));
+	EXPECT_EQ(SIGSEGV, mock_probe_write(self->map + 3 * page_size, 2));
+	EXPECT_EQ(0, mprotect(self->map, self->len, PROT_READ | PROT_WRITE));
+	EXPECT_FLUSHED_PAGES(1);
+	put(self->map, 3, 0x36);
+	EXPECT_FLUSHED_PAGES(1);
+
+	/* and clean. */
+	EXPECT_EQ(0, mprotect(self->map, self->len, PROT_NONE));
+	EXPECT_FLUSHED_PAGES(0);
+	EXPECT_EQ(0, mprotect(self->map, self->len, PROT_READ | PROT_WRITE));
+	put(self->map, 3, 0x37);
+	EXPECT_FLUSHED_PAGES(1);
+
+	/* A part of the mapping, which has become one of its own. */
+	put(self->map, 4, 0x44);
+	EXPECT_EQ(0, mprotect(self->map + 4 * page_size, page_size, PROT_READ));
+	EXPECT_EQ(0, munmap(self->map + 4 * page_size, page_size));
+	EXPECT_FLUSHED();
+}
+
+TEST_F(fb_defio_busy, two_nodes)
+{
+	uint8_t *map;
+	int fd;
+
+	fd = open_other_node(&self->mock, O_RDWR);
+	ASSERT_LE(0, fd);
+	map = map_fb(fd, PROT_READ | PROT_WRITE, BUSY_PAGES);
+	ASSERT_NE(MAP_FAILED, map);
+	faults_of_writes(map, BUSY_PAGES, 0x10);
+	EXPECT_FLUSHED_PAGES(BUSY_PAGES);
+	EXPECT_PUT(map, 3, 0x33);
+	EXPECT_PUT(self->map, 4, 0x34);
+	EXPECT_FLUSHED_PAGES(2);
+
+	EXPECT_PUT(map, 5, 0x43);
+	EXPECT_EQ(0, munmap(map, self->len));
+	EXPECT_EQ(0, close(fd));
+	EXPECT_FLUSHED();
+	EXPECT_PUT(self->map, 5, 0x53);
+	EXPECT_FLUSHED_PAGES(1);
+}
+
+/* At several offsets, beside one that is read-only and a private one. */
+TEST_F(fb_defio_busy, many_mappings)
+{
+	uint8_t *maps[8], *ro, *private;
+	size_t i;
+	int fd;
+
+	fd = mock_open(&self->mock, O_RDONLY);
+	ASSERT_LE(0, fd);
+	ro = map_fb(fd, PROT_READ, BUSY_PAGES);
+	ASSERT_NE(MAP_FAILED, ro);
+	private = mmap(NULL, self->len, PROT_READ, MAP_PRIVATE, self->fd, 0);
+	ASSERT_NE(MAP_FAILED, private);
+	faults_of_reads(ro, BUSY_PAGES);
+	faults_of_reads(private, BUSY_PAGES);
+	for (i = 0; i < ARRAY_SIZE(maps); i++) {
+		maps[i] = mmap(NULL, 8 * page_size, PROT_READ | PROT_WRITE, MAP_SHARED, self->fd,
+			       4 * i * page_size);
+		ASSERT_NE(MAP_FAILED, maps[i]);
+		faults_of_writes(maps[i], 8, 0x10 + i);
+	}
+	EXPECT_FLUSHED_PAGES(4 * (ARRAY_SIZE(maps) - 1) + 8);
+
+	for (i = 0; i < ARRAY_SIZE(maps); i++)
+		EXPECT_PUT(maps[i], 1, 0x20 + i);
+	EXPECT_FLUSHED_PAGES(ARRAY_SIZE(maps));
+	for (i = 0; i < ARRAY_SIZE(maps); i++) {
+		EXPECT_PUT(maps[i], 2, 0x30 + i);
+		EXPECT_EQ(0, munmap(maps[i], 8 * page_size));
+	}
+	EXPECT_FLUSHED();
+	for (i = 0; i < ARRAY_SIZE(maps); i++)
+		EXPECT_EQ(0x30 + i, get(ro, 4 * i + 2));
+	/* These cannot have been written through. */
+	EXPECT_EQ(0, munmap(private, self->len));
+	EXPECT_EQ(0, munmap(ro, self->len));
+	EXPECT_EQ(0, close(fd));
+	EXPECT_FLUSHED_PAGES(0);
+}
+
+/* What the panel shows at the place where put() writes. */
+static int panel_get(const struct mock *mock, size_t len, size_t page)
+{
+	char *panel = malloc(len + 1);
+	int ret = -ENOMEM;
+
+	if (panel && mock_read(mock, "panel", panel, len + 1) == (long)len)
+		ret = (uint8_t)panel[page * page_size + 5];
+	free(panel);
+
+	return ret;
+}
+
+/* The device goes away before a flush has looked. */
+TEST_F(fb_defio_busy, unbind)
+{
+	EXPECT_PUT(self->map, 3, 0x33);
+	EXPECT_PUT(self->map, 60, 0x34);
+	EXPECT_EQ(0, mock_unbind(&self->mock));
+	EXPECT_EQ(0x33, panel_get(&self->mock, self->len, 3));
+	EXPECT_EQ(0x34, panel_get(&self->mock, self->len, 60));
+	EXPECT_EQ(SIGBUS, mock_probe_write(self->map + 3 * page_size, 1));
+	EXPECT_EQ(SIGBUS, mock_probe_write(self->map + 4 * page_size, 1));
+	EXPECT_EQ(0, fsync(self->fd));
+}
+
+/* The driver stops deferred I/O, replaces its memory by a copy, and starts it again. */
+TEST_F(fb_defio_busy, restart)
+{
+	EXPECT_PUT(self->map, 3, 0x33);
+	EXPECT_PUT(self->map, 60, 0x34);
+	EXPECT_EQ(0, mock_restart(&self->mock, self->len));
+	EXPECT_EQ(0, mock_panel_diff(&self->mock, self->fd, self->len));
+	EXPECT_EQ(0x33, panel_get(&self->mock, self->len, 3));
+	EXPECT_FLUSHED_PAGES(0);
+
+	/* It is not busy, and mappings of contiguous memory go on with the new one. */
+	if (!variant->contiguous) {
+		EXPECT_EQ(0, munmap(self->map, self->len));
+		self->map = map_fb(self->fd, PROT_READ | PROT_WRITE, BUSY_PAGES);
+		ASSERT_NE(MAP_FAILED, self->map);
+	}
+	EXPECT_EQ(BUSY_PAGES, faults_of_writes(self->map, BUSY_PAGES, 0x40));
+	EXPECT_FLUSHED_PAGES(BUSY_PAGES);
+	EXPECT_EQ(BUSY_PAGES, faults_of_writes(self->map, BUSY_PAGES, 0x41));
+	EXPECT_FLUSHED_PAGES(BUSY_PAGES);
+}
+
+/* Writes by way of the page, as direct I/O does them: the PTE stays clean. */
+TEST_F(fb_defio_busy, process_vm_writev)
+{
+	char buf[64];
+	struct iovec local = { buf, sizeof(buf) };
+	struct iovec remote = { self->map + 3 * page_size, sizeof(buf) };
+
+	memset(buf, 0x42, sizeof(buf));
+	if (variant->contiguous) {
+		EXPECT_ERRNO(EFAULT, process_vm_writev(getpid(), &local, 1, &remote, 1, 0));
+		EXPECT_FLUSHED_PAGES(0);
+		return;
+	}
+	EXPECT_EQ(64, process_vm_writev(getpid(), &local, 1, &remote, 1, 0));
+	EXPECT_EQ(0x42, get(self->map, 3));
+	EXPECT_FLUSHED_PAGES(1);
+
+	/* And the page is unmapped before a flush has looked. */
+	memset(buf, 0x43, sizeof(buf));
+	EXPECT_EQ(64, process_vm_writev(getpid(), &local, 1, &remote, 1, 0));
+	EXPECT_EQ(0, munmap(self->map, self->len));
+	self->map = MAP_FAILED;
+	EXPECT_FLUSHED_PAGES(1);
+}
+
+TEST_F(fb_defio_busy, proc_mem)
+{
+	char out[64];
+	int fd;
+
+	fd = open("/proc/self/mem", O_RDWR | O_CLOEXEC);
+	ASSERT_LE(0, fd);
+	memset(out, 0x42, sizeof(out));
+	EXPECT_EQ(64, pwrite(fd, out, 64, (off_t)(self->map + 3 * page_size - 32)));
+	EXPECT_FLUSHED_PAGES(2);
+	EXPECT_PUT(self->map, 3, 0x43);
+	EXPECT_FLUSHED_PAGES(1);
+	EXPECT_EQ(0, close(fd));
+}
+
+/* PTEs go, the mapping stays. */
+TEST_F(fb_defio_busy, madvise_dontneed)
+{
+	EXPECT_PUT(self->map, 3, 0x33);
+	if (variant->contiguous)
+		EXPECT_ERRNO(EINVAL, madvise(self->map, self->len, MADV_DONTNEED));
+	else
+		EXPECT_EQ(0, madvise(self->map, self->len, MADV_DONTNEED));
+	EXPECT_FLUSHED_PAGES(1);
+	put(self->map, 3, 0x34);
+	EXPECT_FLUSHED_PAGES(1);
+}
+
+/* Those who write to pages that are being sent do not wait; fsync() does. */
+TEST_F(fb_defio_busy, panel_stops_nobody)
+{
+	struct flusher flusher = { .fd = self->fd };
+	long long flushes;
+
+	EXPECT_PUT(self->map, 3, 0x33);
+	flushes = mock_stat(&self->mock, "flushes");
+	ASSERT_EQ(0, mock_hold(&self->mock, true));
+	ASSERT_EQ(0, pthread_create(&flusher.thread, NULL, flusher_run, &flusher));
+	ASSERT_EQ(0, mock_wait_held(&self->mock));
+	EXPECT_EQ(0x33, panel_get(&self->mock, self->len, 3));
+
+	EXPECT_PUT(self->map, 3, 0x34);
+	EXPECT_PUT(self->map, 4, 0x35);
+	EXPECT_EQ(0, munmap(self->map + 40 * page_size, 8 * page_size));
+	EXPECT_EQ(flushes, mock_stat(&self->mock, "flushes"));
+	EXPECT_EQ(0x33, panel_get(&self->mock, self->len, 3));
+
+	EXPECT_EQ(0, mock_hold(&self->mock, false));
+	EXPECT_EQ(0, pthread_join(flusher.thread, NULL));
+	EXPECT_EQ(0, flusher.err);
+	EXPECT_FLUSHED();
+}
+
+/*
+ * In a race: no write is lost between the dirty bit, the panel's copy and the next
+ * write. Each writer has a place of its own in each page, and knows what it has to
+ * contain in the end. What is lost can be written over later: stop often.
+ *
+ * FB_DEFIO_WRITES in the environment is the number of writes.
+ */
+
+#define STRESS_WRITERS	4
+#define STRESS_ROUNDS	10
+#define STRESS_WRITES	400000UL
+
+struct stress_writer {
+	pthread_t thread;
+	uint8_t *map;
+	unsigned int id;
+	unsigned int seed;
+	unsigned long writes;
+	uint8_t *want;	/* of each page */
+	atomic_bool done;
+};
+
+static void *stress_writer_run(void *arg)
+{
+	struct stress_writer *writer = arg;
+	unsigned long i, page;
+
+	for (i = 0; i < writer->writes; i++) {
+		page = rand_r(&writer->seed) % BUSY_PAGES;
+		__atomic_store_n(&writer->map[page * page_size + 8 + writer->id],
+				 ++writer->want[page], __ATOMIC_SEQ_CST);
+	}
+	atomic_store(&writer->done, true);
+
+	return NULL;
+}
+
+/* Takes PTEs away, where that is possible. The next access brings them back. */
+static void *zapper_run(void *arg)
+{
+	struct stress_writer *zapper = arg;
+
+	while (!atomic_load(&zapper->done))
+		madvise(zapper->map, BUSY_PAGES * page_size, MADV_DONTNEED);
+
+	return NULL;
+}
+
+TEST_F_TIMEOUT(fb_defio_busy, stress, 600)
+{
+	const char *writes = getenv("FB_DEFIO_WRITES");
+	struct stress_writer *writers;
+	size_t i, page, working;
+	int round, wrong = 0;
+	struct stress_writer zapper = { .map = self->map };
+	pid_t pids[STRESS_WRITERS] = {};
+	uint8_t *want;
+
+	/* Two threads of this process and two processes, one with a mapping of its own */
+	writers = mmap(NULL, STRESS_WRITERS * sizeof(*writers), PROT_READ | PROT_WRITE,
+		       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, writers);
+	want = mmap(NULL, STRESS_WRITERS * BUSY_PAGES, PROT_READ | PROT_WRITE,
+		    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, want);
+
+	for (i = 0; i < STRESS_WRITERS; i++) {
+		writers[i].map = self->map;
+		writers[i].id = i;
+		writers[i].seed = i + 1;
+		writers[i].want = want + i * BUSY_PAGES;
+		writers[i].writes = (writes ? strtoul(writes, NULL, 10) : STRESS_WRITES) /
+				    STRESS_WRITERS / STRESS_ROUNDS;
+		ASSERT_NE(0, writers[i].writes);
+	}
+
+	for (round = 0; round < STRESS_ROUNDS; round++) {
+		for (i = 0; i < STRESS_WRITERS; i++) {
+			atomic_store(&writers[i].done, false);
+			if (i < 2) {
+				ASSERT_EQ(0, pthread_create(&writers[i].thread, NULL,
+							    stress_writer_run, &writers[i]));
+				continue;
+			}
+			pids[i] = fork_child();
+			ASSERT_LE(0, pids[i]);
+			if (pids[i])
+				continue;
+			if (i == 3) {
+				writers[i].map = map_fb(self->fd, PROT_READ | PROT_WRITE,
+							BUSY_PAGES);
+				if (writers[i].map == MAP_FAILED)
+					_exit(1);
+			}
+			stress_writer_run(&writers[i]);
+			_exit(0);
+		}
+		atomic_store(&zapper.done, false);
+		ASSERT_EQ(0, pthread_create(&zapper.thread, NULL, zapper_run, &zapper));
+		do {
+			ASSERT_EQ(0, fsync(self->fd));
+			for (working = 0, i = 0; i < STRESS_WRITERS; i++)
+				working += !atomic_load(&writers[i].done);
+		} while (working);
+		atomic_store(&zapper.done, true);
+		EXPECT_EQ(0, pthread_join(zapper.thread, NULL));
+		for (i = 0; i < 2; i++)
+			EXPECT_EQ(0, pthread_join(writers[i].thread, NULL));
+		for (i = 2; i < STRESS_WRITERS; i++)
+			EXPECT_EQ(0, wait_for(pids[i]));
+
+		EXPECT_FLUSHED();
+		for (i = 0; i < STRESS_WRITERS; i++) {
+			for (page = 0; page < BUSY_PAGES; page++)
+				wrong += self->map[page * page_size + 8 + i] !=
+					 writers[i].want[page];
+		}
+		ASSERT_EQ(0, wrong);
+		/* Busy to the end */
+		faults_of_writes(self->map, BUSY_PAGES, round);
+		EXPECT_FLUSHED();
+		EXPECT_EQ(0, faults_of_writes(self->map, BUSY_PAGES, round + 1));
+	}
+	EXPECT_EQ(0, munmap(want, STRESS_WRITERS * BUSY_PAGES));
+	EXPECT_EQ(0, munmap(writers, STRESS_WRITERS * sizeof(*writers)));
 }
 
 /* A driver that forgets its struct fb_deferred_io gets an error for it. */

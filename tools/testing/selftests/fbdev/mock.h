@@ -194,6 +194,20 @@ static inline long long mock_stat(const struct mock *mock, const char *name)
 	return mock_value_in(path, name);
 }
 
+/* Until it is told otherwise, the panel does not let the driver's callback return. */
+static inline int mock_hold(const struct mock *mock, bool hold)
+{
+	return mock_write_number(mock, "hold", hold);
+}
+
+/* Waits until a callback is held so. It has taken the pages of its list. */
+static inline int mock_wait_held(const struct mock *mock)
+{
+	long long ret = mock_number(mock, "held");
+
+	return ret < 0 ? ret : 0;
+}
+
 static inline int mock_open(const struct mock *mock, int flags)
 {
 	long long node = mock_node(mock);
@@ -264,6 +278,8 @@ static inline long mock_faults(void)
 {
 	struct rusage usage;
 
+	/* The first call can take a fault itself, on the stack, and does not count it. */
+	getrusage(RUSAGE_SELF, &usage);
 	getrusage(RUSAGE_SELF, &usage);
 
 	return usage.ru_minflt + usage.ru_majflt;

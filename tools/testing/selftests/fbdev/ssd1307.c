@@ -610,7 +610,7 @@ TEST_F_TIMEOUT(ssd1307, unbind_load, 120)
 	EXPECT_SHOWN();
 }
 
-/* Unbind waits for the transfer that is under way, and so do writes. */
+/* Unbind waits for the transfer that is under way. */
 TEST_F(ssd1307, slow_bus)
 {
 	ASSERT_EQ(0, mock_write_file(SSD_DEBUGFS "slow_ms", "300"));
