@@ -265,13 +265,11 @@ static void fb_defio_mock_block_free(struct fb_defio_mock_block *block)
 		vfree(block->vaddr);
 		break;
 	case FB_DEFIO_MOCK_GET_PAGE:
-		vunmap(block->vaddr);
-		fb_defio_mock_put_pages(block->pages, block->size >> PAGE_SHIFT);
-		break;
 	case FB_DEFIO_MOCK_FILE:
 		vunmap(block->vaddr);
 		fb_defio_mock_put_pages(block->pages, block->size >> PAGE_SHIFT);
-		fput(block->file);
+		if (block->file)
+			fput(block->file);
 		break;
 	case FB_DEFIO_MOCK_ALLOC_PAGES:
 		__free_pages(virt_to_page(block->vaddr), get_order(block->size));
@@ -383,23 +381,6 @@ static void fb_defio_mock_copy_damage(struct fb_defio_mock_fb *fb)
 		fb_defio_mock_copy(fb, start, end - start);
 }
 
-static bool fb_defio_mock_pageref_ok(struct fb_defio_mock_fb *fb, unsigned long len,
-				     struct fb_deferred_io_pageref *pageref)
-{
-	unsigned long offset = pageref->offset;
-	struct fb_defio_mock_block *block;
-
-	if (offset >= len || offset_in_page(offset))
-		return false;
-
-	list_for_each_entry(block, &fb->blocks, list) {
-		if (offset < block->size)
-			return true;
-	}
-
-	return false;
-}
-
 static void fb_defio_mock_wait_released(struct fb_defio_mock *mock)
 {
 	if (!READ_ONCE(mock->hold))
@@ -433,7 +414,7 @@ static void fb_defio_mock_deferred_io(struct fb_info *info, struct list_head *pa
 	list_for_each_entry(pageref, pagelist, list) {
 		unsigned long offset = pageref->offset;
 
-		if (!fb_defio_mock_pageref_ok(fb, len, pageref))
+		if (offset >= len || offset_in_page(offset))
 			bad_pages++;
 		else if (!params->panel_error)
 			fb_defio_mock_copy(fb, offset, min(PAGE_SIZE, len - offset));

@@ -87,7 +87,7 @@ struct fb_defio_mock_params {
  * @concurrent: calls that began before another one had ended
  * @empty: of these, calls with an empty page list
  * @pages: pages received in all page lists
- * @bad_pages: list entries whose page or offset was not the framebuffer's
+ * @bad_pages: list entries whose offset was not that of a page of the framebuffer
  * @unsorted: list entries that broke the order although @sort was asked for
  * @errors: transfers that the panel refused
  * @users: user-space opens now (fb_open minus fb_release)
