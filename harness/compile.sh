@@ -120,7 +120,7 @@ while IFS='|' read name kernel args targets results messages; do
 	messages=${messages// /}
 	cross=
 	for arg in "${args[@]}"; do [[ $arg != CROSS_COMPILE=* ]] || cross=${arg#*=}; done
-	args+=("CC=ccache ${cross}gcc")
+	args+=("CC=$ROOT/harness/cc.sh ${cross}gcc")
 	OBJ=$CHECK/obj-${kernel:-$STEP}
 	run
 done < <(cat "$ROOT/harness/compile.table")

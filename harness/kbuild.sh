@@ -12,7 +12,7 @@ kmake()
 {
 	local tree=$1 obj=$2
 	shift 2
-	nice -n 5 make -C "$tree" O="$obj" CC='ccache gcc' HOSTCC='ccache gcc' -j "$JOBS" "$@"
+	nice -n 5 make -C "$tree" O="$obj" CC="$ROOT/harness/cc.sh gcc" HOSTCC='ccache gcc' -j "$JOBS" "$@"
 }
 
 # The series as the commits "base" to "end" of $REPO, and the shared tree.
