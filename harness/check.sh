@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# check.sh [NAME...]: runs harness/check-NAME.sh, all of them or those named. A
-# check passes by exit code 0 and is skipped by 77; anything else is a failure.
+# check.sh [NAME...]: runs harness/check-NAME.sh, all of them or those named, or, with
+# -NAME, all but those. A check passes by exit code 0 and is skipped by 77; anything
+# else is a failure.
 
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -12,10 +13,15 @@ mapfile -t known < <(cd "$ROOT/harness" && printf '%s\n' check-*.sh | sed 's/^ch
 # ONLY="a b" and ONLY=a,b are the same.
 read -ra names <<<"$(tr ',' ' ' <<<"$*")"
 set -- "${names[@]}"
+left=("${known[@]}")
 for name; do
-	[ -f "$ROOT/harness/check-$name.sh" ] || die "there is no check $name; checks are: ${known[*]}"
+	[ -f "$ROOT/harness/check-${name#-}.sh" ] || die "there is no check ${name#-}; checks are: ${known[*]}"
+	mapfile -t left < <(printf '%s\n' "${left[@]}" | grep -vx -- "${name#-}")
 done
-[ $# -gt 0 ] || set -- "${known[@]}"
+case " $* " in
+*" -"*" "[a-z]* | " "[a-z]*" -"*) die "ONLY='$*' names both what to run and what to leave out; use one of them" ;;
+" -"* | "  ") set -- "${left[@]}" ;;
+esac
 
 "$ROOT/harness/deps.sh" fetch build check
 passed=0 failed=0 skipped=0 summary=()

@@ -1,13 +1,26 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# targets.sh "TARGET [VARIABLE=...]"...: runs make for each of its arguments, all
-# of them even if one fails, and adds up what they say that they have done. A
-# target that ends without a sum got nowhere, which is a failure of its own.
+# targets.sh [--resume] "TARGET [VARIABLE=...]"...: runs make for each of its
+# arguments, all of them even if one fails, and adds up what they say that they have
+# done. A target that ends without a sum got nowhere, which is a failure of its own.
+#
+# --resume: what has passed at this very commit is not run again. Its results are in
+# out/targets/COMMIT; remove that directory to begin from the start.
 
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+done=
+if [ "${1:-}" = --resume ]; then
+	shift
+	if [ -n "$(git status --porcelain)" ]; then
+		echo "targets.sh: this tree has changes that are not committed: no result of before counts, and none is kept" >&2
+	else
+		done=out/targets/$(git rev-parse HEAD)
+		mkdir -p "$done"
+	fi
+fi
 [ $# -gt 0 ] || { echo "targets.sh: name the targets to run, e.g. harness/targets.sh test 'check ONLY=shell'" >&2; exit 1; }
 passed=0 failed=0 skipped=0 table=()
 log=$(mktemp)
@@ -15,6 +28,15 @@ trap 'rm -f "$log"' EXIT
 for target; do
 	echo "=== make $target"
 	start=$SECONDS
+	before=$done/${target// /,}
+	if [ -n "$done" ] && [ -s "$before" ]; then
+		line=$(<"$before")
+		echo "has passed before: $line"
+		[[ $line =~ ([0-9]+)\ passed,\ 0\ failed,\ ([0-9]+)\ skipped, ]]
+		passed=$((passed + BASH_REMATCH[1])) skipped=$((skipped + BASH_REMATCH[2]))
+		table+=("$line")
+		continue
+	fi
 	read -ra words <<<"$target"
 	rc=0
 	# The sum ends stdout; what make says of a failure goes to stderr.
@@ -29,7 +51,11 @@ for target; do
 		last="no result, exit code $rc"
 		failed=$((failed + 1))
 	fi
-	table+=("$(printf '%-34s %s, %d min %02d s' "$target" "$last" $(((SECONDS - start) / 60)) $(((SECONDS - start) % 60)))")
+	line=$(printf '%-34s %s, %d min %02d s' "$target" "$last" $(((SECONDS - start) / 60)) $(((SECONDS - start) % 60)))
+	table+=("$line")
+	if [ -n "$done" ] && [ "$rc" -eq 0 ] && [[ $last =~ ^[1-9][0-9]*\ passed,\ 0\ failed, ]]; then
+		printf '%s\n' "$line" >"$before"
+	fi
 done
 echo
 printf '%s\n' "${table[@]}"

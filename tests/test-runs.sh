@@ -238,6 +238,40 @@ test_targets_add_up_and_fail()
 	[ "$(tail -n 1 out)" = '20 passed, 1 failed, 0 skipped' ] || fail "$(cat out)"
 }
 
+test_targets_resume()
+{
+	fake_steps
+	export HOME=$T T
+	git config --global user.name 'Ann Example'
+	git config --global user.email ann@example.org
+	git init -q "$R"
+	echo /out/ >"$R/.gitignore"
+	cat >count <<-'EOF'
+		echo run >>"$T/runs"
+		echo 3 passed, $(cat "$T/bad") failed, 1 skipped
+		exit $(cat "$T/bad")
+	EOF
+	# shellcheck disable=SC2016 # for the other shell
+	run_leaves check '. "$T/count"'
+	git -C "$R" add -A
+	git -C "$R" commit -qm stand-ins
+	echo 1 >bad
+	! "$R/harness/targets.sh" --resume 'check ONLY=a' test >out 2>&1 || fail "a failing check passed"
+	echo 0 >bad
+	for _ in 1 2; do
+		"$R/harness/targets.sh" --resume 'check ONLY=a' test >out 2>&1 || fail "$(cat out)"
+		[ "$(tail -n 1 out)" = '23 passed, 0 failed, 1 skipped' ] || fail "$(cat out)"
+	done
+	[ "$(wc -l <runs)" -eq 2 ] || fail "what failed was not run again, or what passed was"
+	# Another commit, and changes, are another matter.
+	git -C "$R" commit -q --allow-empty -m more
+	"$R/harness/targets.sh" --resume 'check ONLY=a' >out 2>&1 || fail "$(cat out)"
+	[ "$(wc -l <runs)" -eq 3 ] || fail "the result of another commit counts"
+	echo >>"$R/Makefile"
+	"$R/harness/targets.sh" --resume 'check ONLY=a' >out 2>&1 || fail "$(cat out)"
+	[ "$(wc -l <runs)" -eq 4 ] || fail "a result counts for another tree"
+}
+
 picture() { "$TESTS/../harness/picture.py" "$@"; }
 
 test_pictures_are_compared()

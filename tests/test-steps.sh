@@ -107,7 +107,11 @@ test_check_adds_up()
 	[ "$(tail -n 1 said)" = '1 passed, 1 failed, 1 skipped' ] || fail "another sum"
 	steps check ONLY=exit0 >said
 	[ "$(tail -n 1 said)" = '1 passed, 0 failed, 0 skipped' ] || fail "another sum"
+	steps check ONLY=-exit1 >said
+	[ "$(tail -n 1 said)" = '1 passed, 0 failed, 1 skipped' ] || fail "another sum"
 	refuses one-line 'there is no check nonsense; checks are: exit0' steps check ONLY=nonsense
+	refuses one-line 'there is no check nonsense; checks are: exit0' steps check ONLY=-nonsense
+	refuses one-line 'names both what to run and what to leave out' steps check ONLY=exit0,-exit1
 }
 
 test_compiler_cache_does_not_serve_another_kernel()
