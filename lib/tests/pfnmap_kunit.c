@@ -865,6 +865,11 @@ static void pfnmap_test_stale_tlb(struct kunit *test, bool wrprotect)
 	struct fault_kunit_process *other = fault_kunit_process_start(test);
 	struct pfnmap_test_writer writer = { .mm = current->mm };
 
+	if (num_online_cpus() < 2)
+		kunit_skip(test, "needs two CPUs");
+	/* Not on one CPU, where a flush of the TLB is another matter. */
+	KUNIT_ASSERT_EQ(test, set_cpus_allowed_ptr(current,
+						   cpumask_of(cpumask_first(cpu_online_mask))), 0);
 	KUNIT_ASSERT_EQ(test, set_cpus_allowed_ptr(other->task,
 						   cpumask_of(cpumask_last(cpu_online_mask))), 0);
 	fault_kunit_process_begin(other, pfnmap_test_write_twice, addr + 2 * PAGE_SIZE,
