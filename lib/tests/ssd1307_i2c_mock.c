@@ -19,6 +19,7 @@
  *  device   name of the device on the I2C bus
  *  picture  what the RAM holds for the visible part, as a plain PBM file
  *  state    registers and counters, a word and a number on each line
+ *  sending  1 while a transfer that slow_ms makes slow is under way, else 0
  *  nack     countdown of transfers: the one that makes it zero is refused
  *  slow_ms  how long a transfer of data takes
  *
@@ -103,6 +104,7 @@ struct ssd1307_mock {
 	u64 errors;	/* what no controller would understand */
 	u32 nack;
 	u32 slow_ms;
+	u32 sending;	/* 1 while a slow transfer is under way; read without the lock */
 };
 
 static struct ssd1307_mock *ssd1307_mock;
@@ -293,8 +295,11 @@ static void ssd1307_mock_receive(struct ssd1307_mock *mock, const struct i2c_msg
 	}
 
 	if (is_data) {
-		if (mock->slow_ms)
+		if (mock->slow_ms) {
+			WRITE_ONCE(mock->sending, 1);
 			msleep(mock->slow_ms);
+			WRITE_ONCE(mock->sending, 0);
+		}
 		mock->transfers++;
 	}
 }
@@ -608,6 +613,7 @@ static int __init ssd1307_mock_init(void)
 	debugfs_create_file("state", 0400, mock->dir, mock, &state_fops);
 	debugfs_create_u32("nack", 0600, mock->dir, &mock->nack);
 	debugfs_create_u32("slow_ms", 0600, mock->dir, &mock->slow_ms);
+	debugfs_create_u32("sending", 0400, mock->dir, &mock->sending);
 	ssd1307_mock = mock;
 
 	return 0;
