@@ -23,6 +23,13 @@
 
 #include "../kselftest.h"
 
+/*
+ * For kselftest_harness.h: tests wait for events, and this is for those that never
+ * come. An emulated machine on a busy host is many times slower than a real one.
+ */
+#undef TEST_TIMEOUT_DEFAULT
+#define TEST_TIMEOUT_DEFAULT	600
+
 #define MOCK_DEBUGFS	"/sys/kernel/debug/fb_defio_mock"
 #define MOCK_DRIVER	"/sys/bus/platform/drivers/fb_defio_mock"
 #define MOCK_POISON	0xa5
