@@ -5,7 +5,7 @@
 # I/O, on real (QEMU's) display hardware: a boot of the patched kernel in which
 # ffmpeg draws on DRM's fbdev emulation, and a comparison of pictures: what ffmpeg
 # draws into a file, what QEMU's screen shows, what fbcat reads, and what the screen
-# shows when the picture was written line by line.
+# shows when it was made black and when the picture was written line by line.
 # Prints a line as judge.py does; each picture is one more test.
 
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -34,9 +34,16 @@ phase_end
 line=$("$ROOT/harness/judge.py" plain "$dir") || [ $? -eq 1 ] || die "judge.py failed; see above"
 IFS=' =' read -r _ passed _ failed _ skipped _ splats _ verdict <<<"$line"
 [ ! -s "$dir/files.tar" ] || tar -C "$dir" -xf "$dir/files.tar"
+{
+	printf 'P6\n%d %d\n255\n' "$WIDTH" "$HEIGHT"
+	head -c $((WIDTH * HEIGHT * 3)) /dev/zero
+} >"$dir/black.ppm"
 for adapter in "${adapters[@]%=*}"; do
-	for picture in "$dir/$adapter.ppm" "$dir/$adapter-fbcat.ppm" "$dir/$adapter-lines.ppm"; do
-		if "$ROOT/harness/picture.py" same "$dir/reference.ppm" "$picture" >&2; then
+	for picture in "$dir/$adapter.ppm" "$dir/$adapter-fbcat.ppm" "$dir/$adapter-black.ppm" \
+		"$dir/$adapter-lines.ppm"; do
+		reference=$dir/reference.ppm
+		[ "$picture" != "$dir/$adapter-black.ppm" ] || reference=$dir/black.ppm
+		if "$ROOT/harness/picture.py" same "$reference" "$picture" >&2; then
 			passed=$((passed + 1))
 		else
 			failed=$((failed + 1)) verdict=bad
