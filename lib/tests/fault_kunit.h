@@ -160,6 +160,15 @@ static inline bool fault_kunit_process_done(struct fault_kunit_process *process)
 	return READ_ONCE(process->done);
 }
 
+/*
+ * Does the process sleep in the call, where no signal wakes it, as for a mutex? Between
+ * calls, it sleeps in another way.
+ */
+static inline bool fault_kunit_process_blocked(struct fault_kunit_process *process)
+{
+	return READ_ONCE(process->task->__state) & TASK_UNINTERRUPTIBLE;
+}
+
 /* Waits for the call and returns what it returned. */
 static inline long fault_kunit_process_end(struct fault_kunit_process *process)
 {

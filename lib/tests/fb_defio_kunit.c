@@ -1904,6 +1904,43 @@ static void test_callback_stops_nobody(struct kunit *test)
 }
 
 /*
+ * Two callbacks never run at the same time. As the work is cancelled, each of two
+ * processes calls back from its own fsync(). The panel holds the first one; the second
+ * one sleeps until it is released: for its turn, or in a callback of its own, which the
+ * mock device would notice.
+ */
+static void test_one_callback_at_a_time(struct kunit *test)
+{
+	struct fb_defio_test *ctx = fb_defio_test_setup(test);
+	struct fault_kunit_process *first = fault_kunit_process_start(test);
+	struct fault_kunit_process *second = fault_kunit_process_start(test);
+	struct file *file2 = fb_defio_test_open(test, ctx->info->node, O_RDWR);
+	struct delayed_work *work = &ctx->info->deferred_work;
+	unsigned long addr = fb_defio_test_map_all(test, ctx);
+
+	KUNIT_ASSERT_EQ(test, fault_kunit_write(addr, 0x10), 1);
+	KUNIT_EXPECT_TRUE(test, cancel_delayed_work_sync(work));
+	fb_defio_test_hold(test, ctx, first);
+	KUNIT_EXPECT_EQ(test, work_busy(&work->work), 0);
+
+	KUNIT_ASSERT_EQ(test, fault_kunit_write(addr + PAGE_SIZE, 0x20), 1);
+	KUNIT_EXPECT_TRUE(test, cancel_delayed_work_sync(work));
+	fault_kunit_process_begin(second, fb_defio_test_do_fsync, (unsigned long)file2, 0);
+	while (!fault_kunit_process_blocked(second) && !fault_kunit_process_done(second))
+		msleep(20);
+	KUNIT_EXPECT_FALSE(test, fault_kunit_process_done(second));
+
+	kunit_release_action(test, fb_defio_test_release, ctx->mock);
+	KUNIT_EXPECT_EQ(test, fault_kunit_process_end(first), 0);
+	KUNIT_EXPECT_EQ(test, fault_kunit_process_end(second), 0);
+	KUNIT_EXPECT_EQ(test, fb_defio_test_stats(ctx).concurrent, 0);
+	KUNIT_EXPECT_EQ(test, fb_defio_test_stats(ctx).flushes, 2);
+	KUNIT_EXPECT_EQ(test, fb_defio_test_stats(ctx).pages, 2);
+	fb_defio_test_expect_shown(test, ctx);
+	fb_defio_test_unmap_all(test, ctx, addr);
+}
+
+/*
  * Busy screens
  *
  * Once two flushes have found many pages within twice the delay, pages stay writable
@@ -2345,6 +2382,7 @@ static void test_busy_callback(struct kunit *test)
 
 static struct kunit_case fb_defio_busy_cases[] = {
 	KUNIT_CASE_PARAM(test_callback_stops_nobody, fb_defio_test_all_gen_params),
+	KUNIT_CASE_PARAM(test_one_callback_at_a_time, fb_defio_test_busy_gen_params),
 	KUNIT_CASE_PARAM(test_busy_begins, fb_defio_test_busy_gen_params),
 	KUNIT_CASE_PARAM(test_busy_takes_many_pages, fb_defio_test_busy_gen_params),
 	KUNIT_CASE_PARAM(test_busy_not_with_file, fb_defio_test_file_gen_params),
