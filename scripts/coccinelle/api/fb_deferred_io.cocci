@@ -3,7 +3,9 @@
 /// Framebuffers with deferred I/O that cannot be mapped, or that go away while
 /// they are in use: memory in the linear mapping without FBINFO_KMEMFB, memory
 /// of the DMA layer, memory that is freed when the driver is unbound although
-/// files can be open, and fb_deferred_io_init() calls with an unused result.
+/// files can be open, fb_deferred_io_init() calls that come before the memory or
+/// have an unused result, and fb_deferred_io_cleanup() calls with an fb_info that
+/// can have been freed.
 ///
 //# Values are followed through the assignments, calls and return statements of
 //# one file, so a buffer that another file allocates is not judged, and neither is
@@ -12,7 +14,7 @@
 //# has none that they could choose. A driver that sets FBINFO_KMEMFB and has
 //# memory for it is trusted to set it for nothing else. Drivers may free vmalloc()
 //# memory when they are unbound, as each mapping holds references to the pages
-//# that it maps.
+//# that it maps. The order of two calls is judged if both are in one function.
 //#
 //# There is no patch mode: whether memory is all that FBINFO_KMEMFB asks for,
 //# what fb_destroy has to keep alive and which error path an unchecked call
@@ -435,6 +437,102 @@ p << kmemfb.p;
 @@
 
 driver(p).kmemfb = True
+
+@again depends on defio exists@
+identifier F =~ "^(screen_buffer|screen_base|fbdefio|smem_len|flags)$";
+expression I, V;
+assignment operator A = {=, |=};
+position p;
+@@
+
+(
+I->F@p A V
+|
+I->fix.F@p A V
+)
+... when any
+fb_deferred_io_init(I)
+
+@late depends on defio exists@
+identifier F =~ "^(screen_buffer|screen_base|fbdefio|smem_len)$";
+expression I, V;
+position p, q != again.p;
+@@
+
+fb_deferred_io_init@p(I)
+... when != fb_deferred_io_cleanup(I)
+(
+I->F@q = V
+|
+I->fix.F@q = V
+)
+
+@script:python@
+F << late.F;
+V << late.V;
+p << late.p;
+@@
+
+if V != 'NULL':     # on an error path
+    driver(p).tell(at(p), 'fb_deferred_io_init() is called before %s is set' % F)
+
+@late_flag depends on defio exists@
+symbol flags;
+expression I;
+assignment operator A = {=, |=};
+position p, q != again.p;
+@@
+
+fb_deferred_io_init@p(I)
+... when != fb_deferred_io_cleanup(I)
+I->flags@q A <+... FBINFO_KMEMFB ...+>
+
+@script:python@
+p << late_flag.p;
+@@
+
+driver(p).tell(at(p), 'fb_deferred_io_init() is called before FBINFO_KMEMFB is set')
+
+@destroy depends on defio@
+identifier S, F;
+@@
+
+struct fb_ops S = { .fb_destroy = F, };
+
+@unregistered depends on destroy exists@
+expression I, J;
+position p, q;
+@@
+
+unregister_framebuffer@q(I)
+... when != I = J
+fb_deferred_io_cleanup@p(I)
+
+@script:python@
+p << unregistered.p;
+q << unregistered.q;
+@@
+
+if at(q) < at(p):
+    driver(p).tell(at(p), 'fb_deferred_io_cleanup() is called after '
+                          'unregister_framebuffer(), which can free the fb_info')
+
+@released depends on defio exists@
+expression I, J;
+position p, q;
+@@
+
+framebuffer_release@q(I)
+... when != I = J
+fb_deferred_io_cleanup@p(I)
+
+@script:python@
+p << released.p;
+q << released.q;
+@@
+
+if at(q) < at(p):
+    driver(p).tell(at(p), 'fb_deferred_io_cleanup() is called after framebuffer_release()')
 
 @ignored depends on defio@
 position p;
