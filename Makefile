@@ -3,10 +3,10 @@
 # Every target is one step under harness/; "make help" explains them.
 
 BASE ?= 6.12
-export BASE KDIR ARCH CONFIGS MUTATIONS V SIGNOFF JOBS TOPIC COVER
+export BASE KDIR ARCH CONFIGS MUTATIONS V SIGNOFF JOBS TOPIC COVER FILES
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all bench series apply check refresh reproduce tree fetch deps
+.PHONY: help run test test-all bench series apply check cocci refresh reproduce tree fetch deps
 
 # Each target that stands at the start of a line with "##" is explained by help.
 help: ## this text
@@ -22,6 +22,7 @@ help: ## this text
 	@echo 'COVER=1           puts the cover letter of TOPIC= before its mails (make series)'
 	@echo 'V=1               the full output of every command'
 	@echo 'SIGNOFF="N <m>"   adds a Signed-off-by line to each mail of make series'
+	@echo 'FILES="a.c b.c"   C files of drivers, wherever they are (make cocci)'
 	@echo 'ONLY="a b"        only these checks (make check): names as in harness/check-NAME.sh; "-a": all but it'
 
 run: ## the bug on the unpatched kernel, its absence and a picture on the patched one
@@ -52,6 +53,9 @@ apply: ## puts the series into the tree KDIR=, all of it or nothing
 
 check: ## everything about the patches themselves, mutations included, and the harness
 	@harness/check.sh $(ONLY)
+
+cocci: ## what is wrong in a driver outside of the tree, and what to do; FILES=
+	@harness/cocci.sh
 
 refresh: ## from the commits of out/BASE/patched back to patches/ and the new files
 	@harness/refresh.sh

@@ -3,12 +3,14 @@
 #
 # The semantic patch says of the samples in tests/cocci what is written there, of
 # the unpatched tree what docs/users-$BASE.txt says, and of the patched tree
-# nothing. docs/users.md has an entry for each file that mentions deferred I/O.
+# nothing. docs/users.md has an entry for each file that mentions deferred I/O,
+# and docs/migration.md explains each finding and each message of the core.
 
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 RULE=$ROOT/scripts/coccinelle/api/fb_deferred_io.cocci
 LIST=docs/users-$BASE.txt
+GUIDE=$ROOT/docs/migration.md
 
 "$ROOT/harness/tree.sh" patched
 phase "check-cocci" check-cocci
@@ -72,7 +74,20 @@ for mode in report org context; do
 	compare "$ROOT/tests/cocci/$mode.txt" "$WORK/found" \
 		"the rule in mode $mode does not say of tests/cocci what $mode.txt there has"
 done
+# The three files can be made by the rule that they are to test; the marks cannot.
+(cd "$ROOT/tests/cocci" && grep -n '/[*] bad' -- *.c) | cut -d: -f1,2 | sort >"$WORK/expected"
+cut -d: -f1,2 "$ROOT/tests/cocci/report.txt" | sort -u >"$WORK/found"
+compare "$WORK/expected" "$WORK/found" "the samples have other lines marked as bad than report.txt"
 say "   $(wc -l <"$WORK/samples") samples, $(wc -l <"$ROOT/tests/cocci/report.txt") findings"
+
+"$ROOT/harness/cocci.sh" "$ROOT"/tests/cocci/*.c >"$WORK/said"
+# shellcheck disable=SC2016 # backquotes of Markdown
+sed -n 's/^| `.*` | \(.*\) | \(.*\) |$/\1|\2/p' "$GUIDE" >"$WORK/table"
+while IFS='|' read -r todo section; do
+	grep -qF "$todo" "$WORK/said" || die "no sample in tests/cocci leads to \"$todo\" of docs/migration.md; add one"
+	grep -Eqx "##+ $section" "$GUIDE" || die "docs/migration.md refers to a section \"$section\" that it lacks"
+done <"$WORK/table"
+say "   docs/migration.md: $(wc -l <"$WORK/table") kinds of findings"
 
 mentions "$PRISTINE" >"$WORK/files"
 apply_rule "$PRISTINE" report "$WORK/files" | without_lines | sort >"$WORK/found"
@@ -89,3 +104,9 @@ apply_rule "$BOUT/patched" report "$WORK/files" | without_lines | sort >"$WORK/f
 grep -v '^#' "$ROOT/tests/cocci/patched.txt" >"$WORK/expected"
 compare "$WORK/expected" "$WORK/found" "the rule does not say of the patched tree what tests/cocci/patched.txt has"
 say "   patched: $(wc -l <"$WORK/files") files, $(wc -l <"$WORK/found") findings as in tests/cocci/patched.txt"
+
+sed -n 's/.*dev_err(.*"\(deferred I\/O: .*\)\\n".*/\1/p' \
+	"$BOUT/patched/drivers/video/fbdev/core/fb_defio.c" | sort >"$WORK/expected"
+# shellcheck disable=SC2016
+sed -n 's/^| `\(deferred I\/O: .*\)` | .* |$/\1/p' "$GUIDE" | sort >"$WORK/found"
+compare "$WORK/expected" "$WORK/found" "docs/migration.md does not have the messages of fb_defio.c"
