@@ -71,7 +71,8 @@ struct fb_defio_mock {
 	struct list_head list;	/* in fb_defio_mock_devices */
 	struct platform_device *pdev;
 	struct dentry *dir;
-	struct fb_defio_mock_params params; /* constant */
+	/* constant, but for what debugfs changes: panel_ms and panel_error */
+	struct fb_defio_mock_params params;
 	void *panel;
 	struct debugfs_blob_wrapper panel_blob;
 
@@ -377,7 +378,7 @@ static void fb_defio_mock_copy_damage(struct fb_defio_mock_fb *fb)
 	fb->damage_end = 0;
 	spin_unlock_irq(&fb->damage_lock);
 
-	if (start < end && !fb->mock->params.panel_error)
+	if (start < end && !READ_ONCE(fb->mock->params.panel_error))
 		fb_defio_mock_copy(fb, start, end - start);
 }
 
@@ -401,6 +402,8 @@ static void fb_defio_mock_deferred_io(struct fb_info *info, struct list_head *pa
 	unsigned int pages = 0, bad_pages = 0, unsorted = 0;
 	struct fb_deferred_io_pageref *pageref;
 	bool concurrent = atomic_inc_return(&mock->callbacks) > 1;
+	bool error = READ_ONCE(params->panel_error);
+	u32 panel_ms = READ_ONCE(params->panel_ms);
 
 	if (params->no_panel)
 		goto out_sleep;
@@ -416,7 +419,7 @@ static void fb_defio_mock_deferred_io(struct fb_info *info, struct list_head *pa
 
 		if (offset >= len || offset_in_page(offset))
 			bad_pages++;
-		else if (!params->panel_error)
+		else if (!error)
 			fb_defio_mock_copy(fb, offset, min(PAGE_SIZE, len - offset));
 		if (params->sort && pages && offset <= last)
 			unsorted++;
@@ -425,8 +428,8 @@ static void fb_defio_mock_deferred_io(struct fb_info *info, struct list_head *pa
 	}
 
 out_sleep:
-	if (params->panel_ms)
-		msleep(params->panel_ms);
+	if (panel_ms)
+		msleep(panel_ms);
 	fb_defio_mock_wait_released(mock);
 
 	mutex_lock(&mock->lock);
@@ -442,7 +445,7 @@ out_sleep:
 	}
 	if (!pages)
 		mock->stats.empty++;
-	if (params->panel_error)
+	if (error)
 		mock->stats.errors++;
 	mock->stats.pages += pages;
 	mock->stats.bad_pages += bad_pages;
@@ -526,6 +529,48 @@ static int fb_defio_mock_close(struct fb_info *info, int user)
 	return 0;
 }
 
+/* Any size that the memory has room for, in the one format that there is. */
+static int fb_defio_mock_check_var(struct fb_var_screeninfo *var, struct fb_info *info)
+{
+	u64 pixels = info->fix.smem_len / 4;
+
+	if (!var->xres || !var->yres || var->bits_per_pixel != 32)
+		return -EINVAL;
+
+	var->xres_virtual = var->xres;
+	var->yres_virtual = max(var->yres, var->yres_virtual);
+	if ((u64)var->xres_virtual * var->yres_virtual > pixels)
+		return -EINVAL;
+
+	var->xoffset = 0;
+	var->yoffset = min(var->yoffset, var->yres_virtual - var->yres);
+	var->red = info->var.red;
+	var->green = info->var.green;
+	var->blue = info->var.blue;
+	var->transp = info->var.transp;
+
+	return 0;
+}
+
+static int fb_defio_mock_set_par(struct fb_info *info)
+{
+	info->fix.line_length = info->var.xres_virtual * 4;
+
+	return 0;
+}
+
+/* The panel has a copy of all of the memory, and shows another part of it. */
+static int fb_defio_mock_pan_display(struct fb_var_screeninfo *var, struct fb_info *info)
+{
+	struct fb_defio_mock_fb *fb = info->par;
+
+	mutex_lock(&fb->mock->lock);
+	fb->mock->stats.pans++;
+	mutex_unlock(&fb->mock->lock);
+
+	return 0;
+}
+
 static int fb_defio_mock_setcolreg(unsigned int regno, unsigned int red, unsigned int green,
 				   unsigned int blue, unsigned int transp,
 				   struct fb_info *info)
@@ -566,6 +611,9 @@ static const struct fb_ops fb_defio_mock_ops = {
 	.fb_open	= fb_defio_mock_open,
 	.fb_release	= fb_defio_mock_close,
 	FB_DEFAULT_DEFERRED_OPS(fb_defio_mock),
+	.fb_check_var	= fb_defio_mock_check_var,
+	.fb_set_par	= fb_defio_mock_set_par,
+	.fb_pan_display	= fb_defio_mock_pan_display,
 	.fb_setcolreg	= fb_defio_mock_setcolreg,
 	.fb_destroy	= fb_defio_mock_destroy,
 };
@@ -603,7 +651,7 @@ static void fb_defio_mock_init_screen(struct fb_info *info,
 	var->xres = params->xres;
 	var->yres = params->yres;
 	var->xres_virtual = params->xres;
-	var->yres_virtual = params->yres;
+	var->yres_virtual = params->yres_virtual;
 	var->bits_per_pixel = 32;
 	var->red.offset = 16;
 	var->red.length = 8;
@@ -617,6 +665,7 @@ static void fb_defio_mock_init_screen(struct fb_info *info,
 	strscpy(fix->id, FB_DEFIO_MOCK_NAME, sizeof(fix->id));
 	fix->type = FB_TYPE_PACKED_PIXELS;
 	fix->visual = FB_VISUAL_TRUECOLOR;
+	fix->ypanstep = 1;
 	fix->line_length = params->xres * 4;
 	fix->accel = FB_ACCEL_NONE;
 
@@ -785,6 +834,7 @@ static const struct fb_defio_mock_key fb_defio_mock_keys[] = {
 	{ "max_len", offsetof(struct fb_defio_mock_params, max_len) },
 	{ "xres", offsetof(struct fb_defio_mock_params, xres) },
 	{ "yres", offsetof(struct fb_defio_mock_params, yres) },
+	{ "yres_virtual", offsetof(struct fb_defio_mock_params, yres_virtual) },
 	{ "delay_ms", offsetof(struct fb_defio_mock_params, delay_ms) },
 	{ "panel_ms", offsetof(struct fb_defio_mock_params, panel_ms) },
 	{ "panel_error", offsetof(struct fb_defio_mock_params, panel_error), true },
@@ -874,7 +924,7 @@ static int fb_defio_mock_parse(struct fb_defio_mock_params *params, char *line)
 /* Fills in what is left to us; the result is what the device gets. */
 static int fb_defio_mock_complete_params(struct fb_defio_mock_params *params)
 {
-	u64 visible;
+	u64 size;
 
 	if (params->mem >= FB_DEFIO_MOCK_NR_MEM || !params->xres != !params->yres)
 		return -EINVAL;
@@ -884,18 +934,19 @@ static int fb_defio_mock_complete_params(struct fb_defio_mock_params *params)
 		params->yres = params->xres ? params->len / 4 / params->xres : 0;
 	}
 
-	if (params->xres > INT_MAX / 4 || params->yres > INT_MAX / 4)
+	params->yres_virtual = max(params->yres, params->yres_virtual);
+	if (params->xres > INT_MAX / 4 || params->yres_virtual > INT_MAX / 4)
 		return -EINVAL;
-	visible = (u64)params->xres * params->yres * 4;
-	if (!params->len && visible <= INT_MAX)
-		params->len = visible;
+	size = (u64)params->xres * params->yres_virtual * 4;
+	if (!params->len && size <= INT_MAX)
+		params->len = size;
 
 	if (!params->max_len)
 		params->max_len = params->len;
 	if (params->untracked)
 		params->free_in_destroy = true;
 
-	if (!visible || visible > params->len || params->len > params->max_len ||
+	if (!size || size > params->len || params->len > params->max_len ||
 	    params->max_len > INT_MAX)
 		return -EINVAL;
 
@@ -975,6 +1026,7 @@ static int stats_show(struct seq_file *m, void *data)
 	seq_printf(m, "bad_pages %llu\n", stats.bad_pages);
 	seq_printf(m, "unsorted %llu\n", stats.unsorted);
 	seq_printf(m, "errors %llu\n", stats.errors);
+	seq_printf(m, "pans %llu\n", stats.pans);
 	seq_printf(m, "users %llu\n", stats.users);
 	seq_printf(m, "destroyed %llu\n", stats.destroyed);
 
@@ -1011,6 +1063,8 @@ static void fb_defio_mock_debugfs_add(struct fb_defio_mock *mock)
 	debugfs_create_blob("panel", 0400, mock->dir, &mock->panel_blob);
 	debugfs_create_file("stats", 0400, mock->dir, mock, &stats_fops);
 	debugfs_create_file("params", 0400, mock->dir, mock, &params_fops);
+	debugfs_create_u32("panel_ms", 0600, mock->dir, &mock->params.panel_ms);
+	debugfs_create_bool("panel_error", 0600, mock->dir, &mock->params.panel_error);
 	debugfs_create_file_unsafe("node", 0400, mock->dir, mock, &node_fops);
 	debugfs_create_file_unsafe("hold", 0600, mock->dir, mock, &hold_fops);
 	debugfs_create_file_unsafe("held", 0400, mock->dir, mock, &held_fops);
@@ -1278,7 +1332,7 @@ int fb_defio_mock_realloc(struct fb_defio_mock *mock, u32 len)
 
 	if (!info)
 		return -ENODEV;
-	if (len < info->fix.line_length * info->var.yres || len > mock->params.max_len)
+	if (len < info->fix.line_length * info->var.yres_virtual || len > mock->params.max_len)
 		return -EINVAL;
 
 	block = fb_defio_mock_block_alloc(&mock->pdev->dev, mock->params.mem, len);

@@ -41,10 +41,11 @@ enum fb_defio_mock_mem {
  * struct fb_defio_mock_params - what fb_defio_mock_create() makes
  * @mem: memory kind
  * @len: fix.smem_len in bytes, need not be a multiple of the page size;
- *	0 means @xres * @yres * 4
+ *	0 means @xres * @yres_virtual * 4
  * @max_len: what fb_defio_mock_realloc() can make of @len; 0 means @len
  * @xres: visible pixels per row, XRGB8888; 0 picks a geometry that fits @len
  * @yres: visible rows
+ * @yres_virtual: rows, of which @yres are visible at a time; 0 means @yres
  * @delay_ms: fb_deferred_io.delay in milliseconds
  * @panel_ms: time that the panel takes for each flush, in milliseconds
  * @panel_error: the panel refuses every transfer (counted, nothing copied)
@@ -68,6 +69,7 @@ struct fb_defio_mock_params {
 	u32 max_len;
 	u32 xres;
 	u32 yres;
+	u32 yres_virtual;
 	u32 delay_ms;
 	u32 panel_ms;
 	bool panel_error;
@@ -90,6 +92,7 @@ struct fb_defio_mock_params {
  * @bad_pages: list entries whose offset was not that of a page of the framebuffer
  * @unsorted: list entries that broke the order although @sort was asked for
  * @errors: transfers that the panel refused
+ * @pans: how often the visible part was set, by a mode set as well
  * @users: user-space opens now (fb_open minus fb_release)
  * @destroyed: calls of fb_destroy
  */
@@ -101,6 +104,7 @@ struct fb_defio_mock_stats {
 	u64 bad_pages;
 	u64 unsorted;
 	u64 errors;
+	u64 pans;
 	u64 users;
 	u64 destroyed;
 };

@@ -1462,6 +1462,54 @@ TEST_F(fb_defio_panel, failing_panel)
 	EXPECT_EQ(2, mock_panel_diff(&self->mock, self->fd, self->len));
 }
 
+/* A program with two pictures draws one while the other is shown, and changes over. */
+TEST_F(fb_defio_panel, pan_while_drawing)
+{
+	struct fb_var_screeninfo var = {};
+	size_t page;
+	int i;
+
+	SETUP_PANEL("delay_ms=1 xres=64 yres=64 yres_virtual=128");
+	ASSERT_EQ(0, ioctl(self->fd, FBIOGET_VSCREENINFO, &var));
+	EXPECT_EQ(128, var.yres_virtual);
+	for (i = 1; i <= 20; i++) {
+		var.yoffset = i % 2 * 64;
+		for (page = 0; page < 4; page++)
+			put(self->map, 4 - var.yoffset / 16 + page, i);
+		ASSERT_EQ(0, ioctl(self->fd, FBIOPAN_DISPLAY, &var));
+		EXPECT_EQ(i, mock_stat(&self->mock, "pans"));
+	}
+	EXPECT_EQ(0, fsync(self->fd));
+	EXPECT_EQ(0, mock_panel_diff(&self->mock, self->fd, self->len));
+	ASSERT_EQ(0, ioctl(self->fd, FBIOGET_VSCREENINFO, &var));
+	EXPECT_EQ(0, var.yoffset);
+	var.yoffset = 65;
+	EXPECT_ERRNO(EINVAL, ioctl(self->fd, FBIOPAN_DISPLAY, &var));
+}
+
+/* The memory has room for it, or it is refused. What has been drawn is still there. */
+TEST_F(fb_defio_panel, mode_while_drawing)
+{
+	struct fb_var_screeninfo var = {};
+	struct fb_fix_screeninfo fix;
+
+	SETUP_PANEL("delay_ms=60000 xres=64 yres=64");
+	put(self->map, 0, 1);
+	ASSERT_EQ(0, ioctl(self->fd, FBIOGET_VSCREENINFO, &var));
+	var.xres = 32;
+	var.yres = 64;
+	ASSERT_EQ(0, ioctl(self->fd, FBIOPUT_VSCREENINFO, &var));
+	ASSERT_EQ(0, ioctl(self->fd, FBIOGET_FSCREENINFO, &fix));
+	EXPECT_EQ(32 * 4, fix.line_length);
+	put(self->map, 1, 2);
+	var.yres = var.yres_virtual = self->len;
+	EXPECT_ERRNO(EINVAL, ioctl(self->fd, FBIOPUT_VSCREENINFO, &var));
+	put(self->map, 2, 3);
+	EXPECT_EQ(0, fsync(self->fd));
+	EXPECT_EQ(3, mock_stat(&self->mock, "pages"));
+	EXPECT_EQ(0, mock_panel_diff(&self->mock, self->fd, self->len));
+}
+
 /* fb_deferred_io.sort_pagereflist, whatever the order of the writes. */
 TEST_F(fb_defio_panel, sorted)
 {
@@ -2759,7 +2807,8 @@ TEST(mock_refuses_bad_parameters)
 		"", "mem=vmalloc", "len=0", "len=3", "len=-1", "len=4096x", "mem=", "mem=disk",
 		"len=4096 colour=1", "len=4096 xres=32", "len=4096 xres=64 yres=64",
 		"len=4096 sort=2", "len=4096 free=never", "len=4096 sort",
-		"xres=65536 yres=65536", "len=99999999999", "len=4096 max_len=4095",
+		"xres=65536 yres=65536", "len=4096 xres=32 yres=32 yres_virtual=33",
+		"len=99999999999", "len=4096 max_len=4095",
 	};
 	struct mock mock;
 	size_t i;
