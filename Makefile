@@ -3,10 +3,10 @@
 # Every target is one step under harness/; "make help" explains them.
 
 BASE ?= 6.12
-export BASE KDIR ARCH CONFIGS MUTATIONS V SIGNOFF JOBS TOPIC COVER FILES
+export BASE KDIR ARCH CONFIGS MUTATIONS V SIGNOFF JOBS TOPIC COVER FILES SEED OPS WRITES HOURS
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all bench series apply check cocci refresh reproduce tree fetch deps
+.PHONY: help run test test-all bench series apply check cocci refresh reproduce tree fetch deps fuzz soak
 
 # Each target that stands at the start of a line with "##" is explained by help.
 help: ## this text
@@ -40,6 +40,12 @@ test-all: ## everything: both bases, all machines, all checks, all bugs; hours, 
 		'check ONLY=-mutations,-topics' reproduce test \
 		'test ARCH=i386' 'test ARCH=arm64' 'test ARCH=arm' 'test ARCH=s390x' \
 		'check ONLY=mutations' 'check ONLY=topics'
+
+fuzz: ## random operations against a model, from SEED=, OPS= of them
+	@harness/fuzz.sh
+
+soak: ## millions of them, and of writes, on both bases; for HOURS=; goes on where it stopped
+	@harness/soak.sh
 
 bench: ## what deferred I/O costs, unpatched and patched, against the goals: table and plot
 	@harness/bench.sh
