@@ -33,8 +33,10 @@ suites()
 # programs CONFIG: the same for the selftests; the debug kernel has kmemleak
 programs()
 {
-	find "$ROOT/tools/testing/selftests/fbdev" -name '*.c' \
-		-exec grep -lx TEST_HARNESS_MAIN {} + | sed 's,.*/,,; s/\.c$//'
+	local names
+	[ -f "$ROOT/tools/testing/selftests/fbdev/Makefile" ] || return 0
+	names=$(sed -n 's/^TEST_GEN_PROGS := //p' "$ROOT/tools/testing/selftests/fbdev/Makefile")
+	[ -z "$names" ] || tr ' ' '\n' <<<"$names"
 	[ "$1" != debug ] || echo kmemleak
 }
 
@@ -132,7 +134,7 @@ fi
 "$ROOT/harness/tree.sh" patched
 mapfile -t wanted < <(suites)
 [ ${#wanted[@]} -gt 0 ] || die "found no KUnit suite in lib/tests/*_kunit.c; restore them"
-[ -n "$(programs plain)" ] || die "found no test program in tools/testing/selftests/fbdev; restore them"
+[ -n "$(programs plain)" ] || die "tools/testing/selftests/fbdev/Makefile names no test program (TEST_GEN_PROGS); restore it"
 
 if [ "$ARCH" = x86_64 ]; then
 	initramfs=$("$ROOT/harness/initramfs.sh" patched)

@@ -33,7 +33,7 @@ fake_steps()
 	mkdir -p "$R/out/6.12/patched/drivers/video/fbdev" "$R/lib/tests" "$R/tools/testing/selftests/fbdev" "$R/patches/fixes"
 	printf 'fixes\ncontiguous\nfast\ntests\n' >"$R/patches/topics"
 	printf 'Subject: [PATCH] mm: Mend it\n\nText.\n---\nNew-file: a.c\n' >"$R/patches/fixes/0001-mm-Mend-it.patch"
-	echo TEST_HARNESS_MAIN >"$R/tools/testing/selftests/fbdev/fb_defio.c"
+	echo 'TEST_GEN_PROGS := fb_defio' >"$R/tools/testing/selftests/fbdev/Makefile"
 	cp -r "$TESTS"/../{harness,bases,Makefile} "$R"
 	printf 'VERSION = 6\nPATCHLEVEL = 12\nSUBLEVEL = 5\n' >"$R/out/6.12/patched/Makefile"
 	: >"$R/out/6.12/patched/Kconfig"
@@ -182,8 +182,8 @@ test_make_test_without_runs()
 test_make_test_without_suites()
 {
 	fake_steps
-	rm "$R"/tools/testing/selftests/fbdev/fb_defio.c
-	refuses 'found no test program' make -s -C "$R" test
+	rm "$R"/tools/testing/selftests/fbdev/Makefile
+	refuses 'names no test program' make -s -C "$R" test
 	rm "$R"/lib/tests/pfnmap_kunit.c
 	refuses 'found no KUnit suite' make -s -C "$R" test
 }
