@@ -289,7 +289,7 @@ static long run_victims(void)
 	return wrong;
 }
 
-static void __attribute__((noreturn)) worker(unsigned int id, bool forked);
+static void __noreturn worker(unsigned int id, bool forked);
 
 static long run_fork(unsigned int child)
 {
@@ -312,7 +312,7 @@ static void run_exec(void)
 	_exit(1);
 }
 
-static void __attribute__((noreturn)) worker(unsigned int id, bool forked)
+static void __noreturn worker(unsigned int id, bool forked)
 {
 	struct sigaction sa = { .sa_handler = access_handler, .sa_flags = SA_NODEFER };
 	struct slot *slot = &SHARED->slots[id];
@@ -473,7 +473,7 @@ static uint8_t pick_byte(void)
 	return 1 + pick(OWN_MAX - 1);
 }
 
-static void __attribute__((format(printf, 1, 2))) describe(const char *fmt, ...)
+static void __printf(1, 2) describe(const char *fmt, ...)
 {
 	va_list ap;
 
@@ -487,7 +487,7 @@ static void __attribute__((format(printf, 1, 2))) describe(const char *fmt, ...)
 
 static void print_counts(void);
 
-static void __attribute__((noreturn, format(printf, 1, 2))) fail(const char *fmt, ...)
+static void __noreturn __printf(1, 2) fail(const char *fmt, ...)
 {
 	va_list ap;
 	size_t i;
@@ -725,7 +725,7 @@ static bool check_result(long ret, size_t n, enum outcome want, long err)
 {
 	bool ok = ret == (long)n;
 
-	if (want == OK_OR_BUS ? !ok && ret != err : ok != (want == OK) || (!ok && ret != err))
+	if ((want == OK && !ok) || (!ok && ret != err) || (ok && want != OK && want != OK_OR_BUS))
 		fail("returned %ld, must be %ld", ret, want == OK ? (long)n : err);
 
 	return ok;
@@ -1021,7 +1021,8 @@ static void new_gen(void)
 	g->len = device_len;
 	g->npages = (g->len + page_size - 1) / page_size;
 	g->next = gens;
-	gens = gen = g;
+	gens = g;
+	gen = g;
 
 	if (with_fs) {
 		/* They stay: to free an unlinked one waits for a frozen file system. */
@@ -1295,7 +1296,7 @@ static void op_mode(void)
 	if (var->xres != device_xres || var->yres != device_yres ||
 	    var->yres_virtual != device_yres_virtual)
 		fail("the mode is %ux%u of %u", var->xres, var->yres, var->yres_virtual);
-	var->xres = var->xres_virtual = xres;
+	var->xres = xres;
 	var->yres = yres;
 	var->yres_virtual = virtual;
 	var->yoffset = 0;
@@ -1698,7 +1699,7 @@ static void do_file_read(bool direct)
 		return;
 	page = &proc->pages[index];
 	describe("process %zd, page %ld", proc - procs, index);
-	strcpy(path, DIRECT_FILE);
+	memcpy(path, DIRECT_FILE, sizeof(DIRECT_FILE));
 	fd = SYSCALL(proc, SYS_open, path, O_RDONLY | O_CLOEXEC | (direct ? O_DIRECT : 0), 0);
 	expect(fd, 0);
 	ret = SYSCALL(proc, SYS_pread64, fd, address(index) + offset, n, where);
@@ -1739,7 +1740,7 @@ static void op_direct_write(void)
 		return;
 	page = &proc->pages[index];
 	describe("process %zd, page %ld", proc - procs, index);
-	strcpy(path, DIRECT_FILE);
+	memcpy(path, DIRECT_FILE, sizeof(DIRECT_FILE));
 	fd = SYSCALL(proc, SYS_open, path, O_RDWR | O_CLOEXEC | O_DIRECT, 0);
 	expect(fd, 0);
 	ret = SYSCALL(proc, SYS_pwrite64, fd, address(index) + offset, n, where);
@@ -1950,7 +1951,8 @@ static void forget_proc(struct proc *proc)
 static void start_proc(struct proc *proc)
 {
 	fflush(stdout);
-	slot_of(proc)->told = slot_of(proc)->replied = 0;
+	slot_of(proc)->told = 0;
+	slot_of(proc)->replied = 0;
 	proc->pid = fork();
 	if (proc->pid < 0)
 		fail("fork() fails: %s", strerror(errno));
@@ -1971,7 +1973,8 @@ static void op_fork(void)
 	if (!child)
 		return;
 	describe("process %zd to %zd", parent - procs, child - procs);
-	slot_of(child)->told = slot_of(child)->replied = 0;
+	slot_of(child)->told = 0;
+	slot_of(child)->replied = 0;
 	slot_of(parent)->args[0] = child - procs;
 	start(parent, CMD_FORK);
 	finish(parent);
@@ -2466,7 +2469,7 @@ static void one_round(void)
  * Setup
  */
 
-static void __attribute__((noreturn, format(printf, 1, 2))) give_up(const char *fmt, ...)
+static void __noreturn __printf(1, 2) give_up(const char *fmt, ...)
 {
 	va_list ap;
 
@@ -2541,7 +2544,7 @@ static bool make_fs(void)
 	return true;
 }
 
-static unsigned long number(const char *text, const char *what)
+static unsigned long parse_number(const char *text, const char *what)
 {
 	char *end;
 	unsigned long value;
@@ -2562,10 +2565,10 @@ static void parse(int argc, char **argv)
 	while ((c = getopt(argc, argv, "s:o:m:vw:")) != -1) {
 		switch (c) {
 		case 's':
-			seed = number(optarg, "seed");
+			seed = parse_number(optarg, "seed");
 			break;
 		case 'o':
-			nops = number(optarg, "number of operations");
+			nops = parse_number(optarg, "number of operations");
 			break;
 		case 'm':
 			for (i = 0; i < ARRAY_SIZE(mem_names) && strcmp(optarg, mem_names[i]); i++)
@@ -2579,7 +2582,7 @@ static void parse(int argc, char **argv)
 			break;
 		case 'w':
 			map_shared();
-			worker(number(optarg, "process"), false);
+			worker(parse_number(optarg, "process"), false);
 		default:
 			give_up("usage: fb_defio_fuzz [-s SEED] [-o OPERATIONS] [-m MEMORY] [-v]");
 		}

@@ -4,12 +4,13 @@
  *
  *	fb_defio_stress [-w WRITES] [-s SEED] [-m MEMORY] [-b]
  *
- * Four processes write to a mapping of their own, of two device nodes, each to a byte of its own in every
- * page, and count. Meanwhile they fork, move, unmap and map again, and drop PTEs; and the parent
- * calls fsync() all the time, makes the panel slow, lets it fail, holds it, and
- * in every other round unbinds the device (never with -b, as kernels that write to what has
- * been freed do not live to lose anything). At the end of each short round, the panel must have what each
- * writer wrote last: what is lost could be written over later.
+ * Four processes write to a mapping of their own, of two device nodes, each to a byte
+ * of its own in every page, and count. Meanwhile they fork, move, unmap and map
+ * again, and drop PTEs; and the parent calls fsync() all the time, makes the panel
+ * slow, lets it fail, holds it, and in every other round unbinds the device (never with
+ * -b, as kernels that write to what has been freed do not live to lose anything). At
+ * the end of each short round, the panel must have what each writer wrote last: what
+ * is lost could be written over later.
  *
  * A panel that refuses a page does not show it; so it fails in the first half of a
  * round only, and is drawn anew before the second one.
@@ -26,8 +27,6 @@
 #define NWRITERS	4
 #define NPAGES		40UL	/* enough for a busy screen */
 #define ROUND_WRITES	2000UL	/* of each writer */
-
-#define MIN(a, b)	((a) < (b) ? (a) : (b))
 
 struct writer {
 	uint8_t want[NPAGES];	/* of its byte in each page */
@@ -61,7 +60,7 @@ static size_t pick(size_t n)
 	return random_number() % n;
 }
 
-static void __attribute__((noreturn, format(printf, 1, 2))) give_up(const char *fmt, ...)
+static void __noreturn __printf(1, 2) give_up(const char *fmt, ...)
 {
 	va_list ap;
 
@@ -163,7 +162,7 @@ static uint8_t *disturb(struct writer *writer, uint8_t *map, int fd)
 	}
 }
 
-static void __attribute__((noreturn)) writer_run(struct writer *writer, int fd)
+static void __noreturn writer_run(struct writer *writer, int fd)
 {
 	struct sigaction sa = { .sa_handler = sigbus, .sa_flags = SA_NODEFER };
 	uint8_t *map = map_fb(fd);
@@ -175,8 +174,8 @@ static void __attribute__((noreturn)) writer_run(struct writer *writer, int fd)
 		writer->gone = true;
 		_exit(0);
 	}
-	for (left = ROUND_WRITES; left; left -= MIN(left, 100)) {
-		write_some(writer, map, MIN(left, 100));
+	for (left = ROUND_WRITES / 100; left; left--) {
+		write_some(writer, map, 100);
 		map = disturb(writer, map, fd);
 		if (!map || writer->gone)
 			break;
@@ -339,7 +338,7 @@ static unsigned long one_round(const char *mem)
 	return lost;
 }
 
-static unsigned long number(const char *text)
+static unsigned long parse_number(const char *text)
 {
 	char *end;
 	unsigned long value;
@@ -362,10 +361,10 @@ int main(int argc, char **argv)
 	while ((c = getopt(argc, argv, "w:s:m:b")) != -1) {
 		switch (c) {
 		case 'w':
-			wanted = number(optarg);
+			wanted = parse_number(optarg);
 			break;
 		case 's':
-			state = number(optarg);
+			state = parse_number(optarg);
 			break;
 		case 'm':
 			mem = optarg;
