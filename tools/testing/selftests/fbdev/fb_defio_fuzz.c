@@ -2373,7 +2373,7 @@ static struct op {
 	{ "bind", op_bind, 30 },
 	{ "delete", op_delete, 1 },
 	{ "create", op_create, 30 },
-	{ "restart", op_restart, 4 },
+	{ "restart", op_restart, 2 },
 	{ "freeze", op_freeze, 4 },
 	{ "panel_slow", op_panel_slow, 3 },
 	{ "panel_fail", op_panel_fail, 12 },
