@@ -18,6 +18,8 @@ help: ## this text
 	@echo 'KDIR=/path        your own kernel tree instead (test: on a copy; apply: changes it)'
 	@echo 'ARCH=arm64        another machine than x86_64 (make test): a file of harness/arches/'
 	@echo 'CONFIGS=debug     only this kernel (make test): plain, debug or both'
+	@echo 'SEED=1 OPS=20000  which random operations, and how many of them (make fuzz); OPS=, WRITES='
+	@echo '                  and HOURS= say how much is enough (make soak)'
 	@echo 'MUTATIONS=invariants   only those that guard an invariant (make check)'
 	@echo 'COVER=1           puts the cover letter of TOPIC= before its mails (make series)'
 	@echo 'V=1               the full output of every command'
