@@ -1502,7 +1502,7 @@ TEST_F(fb_defio_panel, mode_while_drawing)
 	ASSERT_EQ(0, ioctl(self->fd, FBIOGET_FSCREENINFO, &fix));
 	EXPECT_EQ(32 * 4, fix.line_length);
 	put(self->map, 1, 2);
-	var.yres = var.yres_virtual = self->len;
+	var.yres = self->len;
 	EXPECT_ERRNO(EINVAL, ioctl(self->fd, FBIOPUT_VSCREENINFO, &var));
 	put(self->map, 2, 3);
 	EXPECT_EQ(0, fsync(self->fd));

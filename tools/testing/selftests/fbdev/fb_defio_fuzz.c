@@ -86,7 +86,7 @@ struct slot {
 	long ret;	/* a negative errno value if it failed */
 	int sig;	/* that an access has raised */
 	unsigned long done;	/* stores before that */
-	uint8_t buf[BUF_PAGES * 4096] __attribute__((aligned(4096))); /* for direct I/O */
+	uint8_t buf[BUF_PAGES * 4096];
 };
 
 struct shared {
@@ -1732,6 +1732,7 @@ static void op_direct_write(void)
 	struct proc *proc = pick_proc();
 	size_t n = 512, offset = 512 * pick(8), where = 512 * pick(8);
 	char *path = (char *)slot_of(proc)->buf;
+	uint8_t *back = (uint8_t *)(((uintptr_t)path + n - 1) & ~(n - 1)); /* aligned */
 	enum outcome want;
 	struct page *page;
 	long fd, ret, index = pick_page(proc);
@@ -1750,11 +1751,11 @@ static void op_direct_write(void)
 	if (want == OK || want == OK_OR_BUS)
 		touch(page, false, want == OK);
 	if (check_result(ret, n, want, -EFAULT)) {
-		ret = SYSCALL(proc, SYS_pread64, fd, slot_of(proc)->buf, n, where);
+		ret = SYSCALL(proc, SYS_pread64, fd, back, n, where);
 		if (ret != (long)n)
 			fail("the file cannot be read: %ld", ret);
-		check_bytes(page, offset, slot_of(proc)->buf, n);
-		memcpy(file_model + where, slot_of(proc)->buf, n);
+		check_bytes(page, offset, back, n);
+		memcpy(file_model + where, back, n);
 	}
 	expect(SYSCALL(proc, SYS_close, fd), 0);
 }
@@ -2292,8 +2293,11 @@ static void do_at_once(bool unbind)
 		}
 		/* Splits by mprotect() are not undone, those by mremap() are new. */
 		split(&procs[i], index[i], n[i]);
-		/* What was to be undone when the signal came, is now. */
-		if (slot->sig) {
+		/*
+		 * A signal may have come while something was to be undone. That depends
+		 * on the clock, and what comes next must not.
+		 */
+		if (unbind) {
 			SYSCALL(&procs[i], SYS_munmap, address(index[i]), n[i] * page_size);
 			SYSCALL(&procs[i], SYS_munmap,
 				address(ARENA_PAGES + i * MAX_PAGES), MAX_PAGES * page_size);
