@@ -6,7 +6,7 @@ BASE ?= 6.12
 export BASE KDIR ARCH CONFIGS MUTATIONS V SIGNOFF JOBS TOPIC COVER FILES SEED OPS WRITES HOURS
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all bench series apply check cocci refresh reproduce tree fetch deps fuzz soak
+.PHONY: help run test test-all bench series apply check cocci refresh reproduce tree fetch deps fuzz soak mutants
 
 # Each target that stands at the start of a line with "##" is explained by help.
 help: ## this text
@@ -24,7 +24,7 @@ help: ## this text
 	@echo 'COVER=1           puts the cover letter of TOPIC= before its mails (make series)'
 	@echo 'V=1               the full output of every command'
 	@echo 'SIGNOFF="N <m>"   adds a Signed-off-by line to each mail of make series'
-	@echo 'FILES="a.c b.c"   C files of drivers, wherever they are (make cocci)'
+	@echo 'FILES="a.c b.c"   only these C files: of drivers, wherever they are (make cocci), of the series (make mutants)'
 	@echo 'ONLY="a b"        only these checks (make check): names as in harness/check-NAME.sh; "-a": all but it'
 
 run: ## the bug on the unpatched kernel, its absence and a picture on the patched one
@@ -64,6 +64,9 @@ check: ## everything about the patches themselves, mutations included, and the h
 
 cocci: ## what is wrong in a driver outside of the tree, and what to do; FILES=
 	@harness/cocci.sh
+
+mutants: ## breaks each line of the series' own code, in turn: do the tests notice? ONLY=1-100/5 is a part
+	@harness/mutants.sh $(ONLY)
 
 refresh: ## from the commits of out/BASE/patched back to patches/ and the new files
 	@harness/refresh.sh
