@@ -1114,6 +1114,31 @@ static void test_beyond_the_end(struct kunit *test)
 	vm_munmap(addr, PAGE_SIZE);
 }
 
+static struct page *fb_defio_test_get_no_page(struct fb_info *info, unsigned long offset)
+{
+	return NULL;
+}
+
+/* A driver that has no page for an offset: the fault fails, and the flush goes on. */
+static void test_no_page(struct kunit *test)
+{
+	struct fb_defio_test *ctx = fb_defio_test_setup(test);
+	unsigned long addr = fb_defio_test_map_all(test, ctx);
+	struct fb_deferred_io *fbdefio = ctx->info->fbdefio;
+	struct page *(*get)(struct fb_info *info, unsigned long offset) = fbdefio->get_page;
+	const unsigned long page = 0;
+	u8 value;
+
+	KUNIT_ASSERT_EQ(test, fault_kunit_write(addr, 0x10), 1);
+	fbdefio->get_page = fb_defio_test_get_no_page;
+	KUNIT_EXPECT_EQ(test, fault_kunit_read(addr + PAGE_SIZE, &value), -EFAULT);
+	KUNIT_EXPECT_EQ(test, vfs_fsync(ctx->file, 0), 0);
+	fb_defio_test_expect_flush(test, ctx, 1, &page, 1);
+	fbdefio->get_page = get;
+	KUNIT_EXPECT_EQ(test, fault_kunit_read(addr + PAGE_SIZE, &value), 1);
+	fb_defio_test_unmap_all(test, ctx, addr);
+}
+
 /*
  * mmap(): a private mapping that can be written to is a copy. Page-backed
  * framebuffers have it, and what is written there is not shown. Contiguous ones
@@ -1701,6 +1726,32 @@ static void test_init_again_with_other_memory(struct kunit *test)
 #endif
 
 /*
+ * With less memory, page-backed mappings keep the pages beyond its end, but nobody
+ * notices what is written to them.
+ */
+static void test_init_again_with_less_memory(struct kunit *test)
+{
+	struct fb_defio_test *ctx = fb_defio_test_setup(test);
+	unsigned long addr = fb_defio_test_map_all(test, ctx), pos = addr + PAGE_SIZE;
+	u32 len = ctx->info->fix.smem_len;
+	u8 value;
+
+	KUNIT_ASSERT_EQ(test, fault_kunit_write(pos, 0x10), 1);
+	fb_deferred_io_cleanup(ctx->info);
+	ctx->info->fix.smem_len = PAGE_SIZE;
+	KUNIT_ASSERT_EQ(test, fb_deferred_io_init(ctx->info), 0);
+	KUNIT_EXPECT_EQ(test, fault_kunit_read(pos, &value), 0);
+	KUNIT_EXPECT_EQ(test, fault_kunit_write(pos, 0x20), -EFAULT);
+	KUNIT_EXPECT_EQ(test, fault_kunit_write(addr, 0x20), 1);
+
+	fb_deferred_io_cleanup(ctx->info);
+	ctx->info->fix.smem_len = len;
+	KUNIT_ASSERT_EQ(test, fb_deferred_io_init(ctx->info), 0);
+	KUNIT_EXPECT_EQ(test, fault_kunit_write(pos, 0x30), 1);
+	fb_defio_test_unmap_all(test, ctx, addr);
+}
+
+/*
  * udlfb replaces its memory for a larger mode with deferred I/O running. Mappings
  * keep the pages that they have, which can be on the list, and new ones get pages
  * of the new memory. Neither is a reason to complain, whatever was done to a page
@@ -1792,6 +1843,7 @@ static struct kunit_case fb_defio_cases[] = {
 	KUNIT_CASE_PARAM(test_free_and_allocate_again, fb_defio_test_all_gen_params),
 	KUNIT_CASE_PARAM(test_last_page, fb_defio_test_all_gen_params),
 	KUNIT_CASE_PARAM(test_beyond_the_end, fb_defio_test_all_gen_params),
+	KUNIT_CASE_PARAM(test_no_page, fb_defio_test_page_backed_gen_params),
 	KUNIT_CASE_PARAM(test_map_private, fb_defio_test_all_gen_params),
 	KUNIT_CASE_PARAM(test_map_private_read_only, fb_defio_test_all_gen_params),
 	KUNIT_CASE_PARAM(test_read_only_open, fb_defio_test_all_gen_params),
@@ -1810,6 +1862,7 @@ static struct kunit_case fb_defio_cases[] = {
 #ifdef FBINFO_KMEMFB
 	KUNIT_CASE_PARAM(test_init_again_with_other_memory, fb_defio_test_resizable_gen_params),
 #endif
+	KUNIT_CASE_PARAM(test_init_again_with_less_memory, fb_defio_test_page_backed_gen_params),
 	KUNIT_CASE_PARAM(test_memory_replaced, fb_defio_test_page_backed_gen_params),
 	KUNIT_CASE_PARAM(test_cleanup_with_mapping_only, fb_defio_test_all_gen_params),
 	{}
@@ -2019,6 +2072,25 @@ static void fb_defio_test_busy_flush(struct kunit *test, struct fb_defio_test *c
 	fb_defio_test_expect_flush(test, ctx, stats.flushes + 1, pages, npages);
 }
 
+/* Time goes by, until the worker has write-protected all pages. */
+static void fb_defio_test_end_busy(struct kunit *test, struct fb_defio_test *ctx)
+{
+	struct delayed_work *work = &ctx->info->deferred_work;
+	unsigned long delay = ctx->info->fbdefio->delay;
+	unsigned long deadline = jiffies + msecs_to_jiffies(FB_DEFIO_TEST_WAIT_MS);
+	u64 flushes;
+
+	ctx->info->fbdefio->delay = 1;
+	/* The worker may queue itself, and end, while work_busy() looks: count its flushes. */
+	do {
+		flushes = fb_defio_test_stats(ctx).flushes;
+		flush_delayed_work(work);
+	} while ((work_busy(&work->work) || fb_defio_test_stats(ctx).flushes != flushes) &&
+		 time_before(jiffies, deadline));
+	KUNIT_EXPECT_EQ(test, work_busy(&work->work), 0);
+	ctx->info->fbdefio->delay = delay;
+}
+
 /*
  * The first redraws cost one fault for each page, those that follow none. Each flush
  * gets all of the pages that were written, no matter how it has learnt of them.
@@ -2129,29 +2201,17 @@ static void test_busy_ends(struct kunit *test)
 	struct delayed_work *work = &ctx->info->deferred_work;
 	unsigned long addr = fb_defio_test_map_all(test, ctx);
 	unsigned long pages[] = { 3, 7 }, pos = addr + (pages[0] << PAGE_SHIFT);
-	unsigned long delay = ctx->info->fbdefio->delay, deadline;
 	struct fb_defio_mock_stats stats;
-	u64 flushes;
 
 	fb_defio_test_make_busy(test, ctx, addr);
 	KUNIT_EXPECT_TRUE(test, delayed_work_pending(work));
 	stats = fb_defio_test_stats(ctx);
 	fb_defio_test_busy_write(test, addr, pages[0], 0x33);
 
-	/* Time goes by. */
-	ctx->info->fbdefio->delay = 1;
-	deadline = jiffies + msecs_to_jiffies(FB_DEFIO_TEST_WAIT_MS);
-	/* The worker may queue itself, and end, while work_busy() looks: count its flushes. */
-	do {
-		flushes = fb_defio_test_stats(ctx).flushes;
-		flush_delayed_work(work);
-	} while ((work_busy(&work->work) || fb_defio_test_stats(ctx).flushes != flushes) &&
-		 time_before(jiffies, deadline));
-	KUNIT_EXPECT_EQ(test, work_busy(&work->work), 0);
+	fb_defio_test_end_busy(test, ctx);
 	KUNIT_EXPECT_EQ(test, fb_defio_test_stats(ctx).pages, stats.pages + 1);
 	fb_defio_test_expect_shown(test, ctx);
 
-	ctx->info->fbdefio->delay = delay;
 	KUNIT_EXPECT_FALSE(test, fault_kunit_writable(pos));
 	stats = fb_defio_test_stats(ctx);
 	KUNIT_EXPECT_EQ(test, vfs_fsync(ctx->file, 0), 0);
@@ -2317,6 +2377,70 @@ static void test_busy_cleanup(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fb_defio_mock_poison_lost(ctx->mock), 0);
 }
 
+/*
+ * munmap() zaps the PTEs of contiguous memory, with their dirty bits, and calls
+ * ->close later. What was written is shown, even if the screen ceases to be busy in
+ * between. Page-backed memory is left alone by zap_vma_ptes().
+ */
+static void test_busy_ends_in_munmap(struct kunit *test)
+{
+	struct fb_defio_test *ctx = fb_defio_test_busy_setup(test);
+	unsigned long addr = fb_defio_test_map_all(test, ctx);
+	struct vm_area_struct *vma;
+
+	fb_defio_test_make_busy(test, ctx, addr);
+	fb_defio_test_busy_write(test, addr, 5, 0xc0);
+	mmap_read_lock(current->mm);
+	vma = vma_lookup(current->mm, addr);
+	if (vma)
+		zap_vma_ptes(vma, vma->vm_start, vma->vm_end - vma->vm_start);
+	mmap_read_unlock(current->mm);
+	KUNIT_ASSERT_NOT_NULL(test, vma);
+	fb_defio_test_end_busy(test, ctx);
+	fb_defio_test_unmap_all(test, ctx, addr);
+	KUNIT_EXPECT_EQ(test, vfs_fsync(ctx->file, 0), 0);
+	fb_defio_test_expect_shown(test, ctx);
+}
+
+#define FB_DEFIO_TEST_LATE_PAGE	5
+
+/* How often the dirty flag of that page has been looked at. */
+static unsigned int fb_defio_test_looks;
+
+/* A dirty PTE of the page is zapped between the first look at the flag and the second. */
+static struct page *fb_defio_test_late_get_page(struct fb_info *info, unsigned long offset)
+{
+	struct page *page = vmalloc_to_page(info->screen_buffer + offset);
+
+	if (offset >> PAGE_SHIFT == FB_DEFIO_TEST_LATE_PAGE && ++fb_defio_test_looks == 2)
+		folio_mark_dirty(page_folio(page));
+	get_page(page);
+
+	return page;
+}
+
+/*
+ * Page-backed memory: a mapping can go away after a flush has looked at the dirty
+ * flags, and before it write-protects what is left. So the last flush looks twice.
+ */
+static void test_busy_flag_set_late(struct kunit *test)
+{
+	struct fb_defio_test *ctx = fb_defio_test_busy_setup(test);
+	unsigned long addr = fb_defio_test_map_all(test, ctx);
+	const unsigned long page = FB_DEFIO_TEST_LATE_PAGE;
+	struct fb_defio_mock_stats stats;
+
+	fb_defio_test_make_busy(test, ctx, addr);
+	cancel_delayed_work_sync(&ctx->info->deferred_work);
+	stats = fb_defio_test_stats(ctx);
+	fb_defio_test_looks = 0;
+	ctx->info->fbdefio->get_page = fb_defio_test_late_get_page;
+	fb_deferred_io_cleanup(ctx->info);
+	KUNIT_EXPECT_EQ(test, fb_defio_test_looks, 2);
+	fb_defio_test_expect_flush(test, ctx, stats.flushes + 1, &page, 1);
+	fb_defio_test_unmap_all(test, ctx, addr);
+}
+
 /* The next fb_deferred_io_init() knows nothing of it. */
 static void test_busy_init_again(struct kunit *test)
 {
@@ -2394,6 +2518,8 @@ static struct kunit_case fb_defio_busy_cases[] = {
 	KUNIT_CASE_PARAM(test_busy_two_processes, fb_defio_test_busy_gen_params),
 	KUNIT_CASE_PARAM(test_busy_unmap_read_only, fb_defio_test_busy_gen_params),
 	KUNIT_CASE_PARAM(test_busy_cleanup, fb_defio_test_busy_gen_params),
+	KUNIT_CASE_PARAM(test_busy_ends_in_munmap, fb_defio_test_busy_gen_params),
+	KUNIT_CASE_PARAM(test_busy_flag_set_late, fb_defio_test_page_backed_gen_params),
 	KUNIT_CASE_PARAM(test_busy_init_again, fb_defio_test_busy_gen_params),
 #ifdef FBINFO_KMEMFB
 	KUNIT_CASE_PARAM(test_busy_access, fb_defio_test_busy_gen_params),
