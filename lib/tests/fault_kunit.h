@@ -15,7 +15,7 @@
 #include <linux/sched.h>
 #include <linux/uaccess.h>
 
-/* For the compiler, a user access does not change them: hence READ_ONCE(). */
+/* The compiler does not know that a user access changes them: hence READ_ONCE(). */
 static inline unsigned long fault_kunit_count(void)
 {
 	return READ_ONCE(current->min_flt) + READ_ONCE(current->maj_flt);
@@ -44,8 +44,8 @@ static inline long fault_kunit_write(unsigned long addr, unsigned long value)
 }
 
 /*
- * Does the CPU set the dirty bit of a writable PTE by itself? Elsewhere a write to a
- * clean one takes a fault, too, which mm handles alone.
+ * Does the CPU set the dirty bit of a writable PTE by itself? Elsewhere, a write to
+ * a clean one takes another fault, which mm handles alone.
  */
 static inline bool fault_kunit_hardware_dirty(void)
 {
@@ -71,8 +71,8 @@ static inline bool fault_kunit_writable(unsigned long addr)
 
 /*
  * Maps @npages of @file from page @pgoff on, at an address of the kernel's
- * choice, in the mm of the calling thread. Returns the address or ERR_PTR()'s
- * kind of value, so check with IS_ERR_VALUE().
+ * choice, in the mm of the calling thread. Returns the address or a negative errno,
+ * so check with IS_ERR_VALUE().
  */
 static inline unsigned long fault_kunit_mmap(struct kunit *test, struct file *file,
 					     unsigned long pgoff, unsigned long npages,

@@ -46,7 +46,7 @@
 
 #define FB_DEFIO_TEST_SAMPLES	5
 
-/* The screen is busy while flushes find so many pages, and not with one less. */
+/* The screen is busy while flushes find this many pages, and not with one less. */
 #define FB_DEFIO_TEST_BUSY_PAGES	32UL
 
 #define PROT_RDWR		(PROT_READ | PROT_WRITE)
@@ -118,7 +118,7 @@ static const enum fb_defio_test_kind fb_defio_test_contiguous[] = {
 	FB_DEFIO_TEST_CMA,
 };
 
-/* Those of which there can be twice as much. */
+/* Those that can be allocated at twice the size. */
 static const enum fb_defio_test_kind fb_defio_test_resizable[] = {
 	FB_DEFIO_TEST_ALLOC_PAGES_SMALL,
 	FB_DEFIO_TEST_FREE_PAGES,
@@ -143,7 +143,7 @@ static const enum fb_defio_test_kind fb_defio_test_busy[] = {
 #endif
 };
 
-/* Those whose pages are a file's, which needs their dirty flag itself. */
+/* Those whose pages belong to a file, which needs their dirty flag itself. */
 static const enum fb_defio_test_kind fb_defio_test_file[] = {
 	FB_DEFIO_TEST_FILE,
 };
@@ -247,7 +247,7 @@ struct fb_defio_test {
 	bool contiguous;
 	unsigned long npages;
 
-	/* pages to test with, of which there are not too many: both ends, the middle */
+	/* a few pages to test with: both ends and the middle */
 	unsigned long samples[FB_DEFIO_TEST_SAMPLES];
 	unsigned int nsamples;
 };
@@ -290,7 +290,7 @@ static bool fb_defio_test_is_contiguous(struct fb_info *info)
 static struct fb_defio_test *__fb_defio_test_create(struct kunit *test,
 						    struct fb_defio_mock_params params)
 {
-	/* Once there was CMA, running out of it is a failure. */
+	/* After the first success with CMA, running out of it is a failure. */
 	static bool has_cma;
 	enum fb_defio_test_kind kind = *(const enum fb_defio_test_kind *)test->param_value;
 	struct fb_defio_test *ctx = kunit_kzalloc(test, sizeof(*ctx), GFP_KERNEL);
@@ -522,7 +522,7 @@ static void fb_defio_test_expect_samples_flushed(struct kunit *test,
 
 /*
  * Read fault: a read-only PTE, for one fault. Nothing gets on the list, and the
- * worker is left in peace.
+ * worker is not queued.
  */
 static void test_read_fault(struct kunit *test)
 {
@@ -635,7 +635,7 @@ static void test_two_processes(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, fault_kunit_writable(pos));
 	KUNIT_EXPECT_FALSE(test, fault_kunit_process_writable(other, other_addr));
 
-	/* What the one writes does not give the other write access. */
+	/* A write by one process does not give the other one write access. */
 	KUNIT_EXPECT_EQ(test, fault_kunit_process_write(other, other_addr, 3), 1);
 	KUNIT_EXPECT_FALSE(test, fault_kunit_writable(pos));
 	KUNIT_EXPECT_EQ(test, vfs_fsync(ctx->file, 0), 0);
@@ -740,7 +740,10 @@ static void test_fsync_after_cancel(struct kunit *test)
 	fb_defio_test_expect_samples_flushed(test, ctx, 2);
 }
 
-/* Documentation of fb_deferred_io.sort_pagereflist: ascending, however it was written. */
+/*
+ * Documentation of fb_deferred_io.sort_pagereflist: ascending, in whatever order
+ * they were written.
+ */
 static void test_sort_pagereflist(struct kunit *test)
 {
 	static const unsigned int order[FB_DEFIO_TEST_SAMPLES] = { 3, 0, 4, 2, 1 };
@@ -830,7 +833,7 @@ static void test_no_update_is_lost(struct kunit *test)
 					 PROT_RDWR);
 	}
 
-	/* What a lost update leaves behind can be written over later: stop often. */
+	/* A later write can hide a lost update: stop often. */
 	for (round = 1; round <= 5; round++) {
 		for (i = 0; i < ARRAY_SIZE(writers); i++) {
 			writers[i].stop = false;
@@ -880,9 +883,9 @@ static const struct page *fb_defio_test_snapshot(struct kunit *test, struct fb_d
 
 #ifdef FBINFO_KMEMFB
 /*
- * Everything in struct page that mapping a framebuffer has no business with.
- * Slab keeps changing its part for other objects of the slab, so that for
- * kmalloc() it is the counts alone.
+ * Everything in struct page that mapping a framebuffer must not change. Slab keeps
+ * changing its part for other objects of the slab, so for kmalloc() it is the
+ * counts alone.
  */
 static unsigned long fb_defio_test_count_changed(struct kunit *test, struct fb_defio_test *ctx,
 						 const struct page *pages)
@@ -952,7 +955,7 @@ static void test_struct_page_is_left_alone(struct kunit *test)
 }
 #endif
 
-/* Expects each page to have @more references and mappings more than in @pages. */
+/* Expects each page to have @more more references and mappings than in @pages. */
 static void fb_defio_test_expect_counts(struct kunit *test, struct fb_defio_test *ctx,
 					const struct page *pages, int more)
 {
@@ -971,8 +974,8 @@ static void fb_defio_test_expect_counts(struct kunit *test, struct fb_defio_test
 /*
  * Page-backed framebuffers: each mapping holds one reference to each of its
  * pages, whatever is done to them. Afterwards the pages are as they were: a
- * reference that is left would keep the page from being freed, without a word,
- * and a page->mapping would be a bad page.
+ * reference that is left would silently keep the page from being freed, and a
+ * page->mapping that is left would make it a bad page.
  */
 static void test_page_counts(struct kunit *test)
 {
@@ -1014,9 +1017,9 @@ static void test_page_counts(struct kunit *test)
 }
 
 /*
- * A framebuffer that has been mapped goes back to its allocator whole, and can
- * be had again. The page allocator checks what it is given, and taints the
- * kernel when that is no free page.
+ * A framebuffer that has been mapped goes back to its allocator whole, and can be
+ * allocated again. The page allocator checks each page that it gets back, and
+ * taints the kernel if the page is not free.
  */
 static void test_free_and_allocate_again(struct kunit *test)
 {
@@ -1050,8 +1053,8 @@ static void test_free_and_allocate_again(struct kunit *test)
  */
 
 /*
- * A framebuffer whose length is no multiple of the page size has a last page
- * like any other, and nothing behind it.
+ * If the length of a framebuffer is not a multiple of the page size, its last page
+ * is like any other, and nothing is behind it.
  */
 static void test_last_page(struct kunit *test)
 {
@@ -1141,7 +1144,7 @@ static void test_no_page(struct kunit *test)
 
 /*
  * mmap(): a private mapping that can be written to is a copy. Page-backed
- * framebuffers have it, and what is written there is not shown. Contiguous ones
+ * framebuffers support it, and what is written there is not shown. Contiguous ones
  * refuse it.
  */
 static void test_map_private(struct kunit *test)
@@ -1191,8 +1194,8 @@ static vm_flags_t fb_defio_test_vm_flags(struct kunit *test, unsigned long addr)
 
 /*
  * mmap(): a private mapping that is not writable, as screen grabbers make it,
- * shows the framebuffer. mprotect() cannot make that of a contiguous one
- * writable, for it could not be copied. Writable mappings made after it are
+ * shows the framebuffer. mprotect() cannot make that of a contiguous one writable,
+ * because its pages cannot be copied. Writable mappings made after it are
  * write-protected at each flush all the same.
  */
 static void test_map_private_read_only(struct kunit *test)
@@ -1342,8 +1345,8 @@ static void test_two_nodes(struct kunit *test)
 #ifdef FBINFO_KMEMFB
 
 /*
- * PFN maps have no pages for GUP, so nobody can pin pages of a
- * display, be they mapped or not.
+ * PFN maps have no pages for GUP, so nobody can pin pages of a display, whether or
+ * not they are mapped.
  */
 static void test_gup_is_refused(struct kunit *test)
 {
@@ -1365,8 +1368,8 @@ static void test_gup_is_refused(struct kunit *test)
 }
 
 /*
- * Those who import memory by its PFNs, as for DMA, find the right ones, and
- * that they may write only while the page is tracked.
+ * Code that imports memory by its PFNs, as for DMA, finds the right ones, and finds
+ * them writable only while the page is tracked.
  */
 static void test_follow_pfnmap(struct kunit *test)
 {
@@ -1419,8 +1422,9 @@ static int fb_defio_test_do_access(struct kunit *test, unsigned long addr, u8 *v
 }
 
 /*
- * What debuggers use in place of GUP: tracked as other writes are, limited by
- * permissions and by both ends, and -EFAULT for what is not there.
+ * Debuggers use this in place of GUP. Their writes are tracked like others.
+ * Permissions and both ends of the framebuffer limit access; beyond them, it is
+ * -EFAULT.
  */
 static void test_access(struct kunit *test)
 {
@@ -1460,7 +1464,7 @@ static void test_access(struct kunit *test)
 
 /*
  * The last close does not leave written pages to the delay, whatever the order in
- * which files are closed. An open that the driver has refused counts for nothing.
+ * which files are closed. An open that the driver has refused does not count.
  */
 static void test_last_close_flushes(struct kunit *test)
 {
@@ -1754,7 +1758,7 @@ static void test_init_again_with_less_memory(struct kunit *test)
 /*
  * udlfb replaces its memory for a larger mode with deferred I/O running. Mappings
  * keep the pages that they have, which can be on the list, and new ones get pages
- * of the new memory. Neither is a reason to complain, whatever was done to a page
+ * of the new memory. Neither triggers a warning, whatever was done to a page
  * before.
  */
 static void test_memory_replaced(struct kunit *test)
@@ -1905,7 +1909,7 @@ static void fb_defio_test_hold(struct kunit *test, struct fb_defio_test *ctx,
 			       struct fault_kunit_process *process)
 {
 	fb_defio_mock_hold(ctx->mock, true);
-	/* Whatever becomes of this test, nobody waits for ever. */
+	/* However this test ends, nobody waits forever. */
 	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, fb_defio_test_release, ctx->mock),
 			0);
 	fault_kunit_process_begin(process, fb_defio_test_do_fsync, (unsigned long)ctx->file, 0);
@@ -1932,7 +1936,7 @@ static void test_callback_stops_nobody(struct kunit *test)
 	fb_defio_test_hold(test, ctx, flusher);
 	KUNIT_EXPECT_EQ(test, panel[0], 0x10);
 
-	/* If one of these had to wait, it would do so for ever. */
+	/* If one of these had to wait, it would wait forever. */
 	KUNIT_EXPECT_EQ(test, fault_kunit_write(addr, 0x20), 1);
 	if (last)
 		KUNIT_EXPECT_EQ(test, fault_kunit_write(addr + (last << PAGE_SHIFT), 0x30), 1);
@@ -2222,7 +2226,7 @@ static void test_busy_ends(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, fault_kunit_writable(pos));
 	KUNIT_EXPECT_FALSE(test, delayed_work_pending(work));
 
-	/* It can begin again. */
+	/* The screen can become busy again. */
 	fb_defio_test_make_busy(test, ctx, addr);
 	fb_defio_test_unmap_all(test, ctx, addr);
 }
@@ -2362,7 +2366,10 @@ static void test_busy_cleanup(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, fb_defio_mock_unbind(ctx->mock), 0);
 	KUNIT_EXPECT_EQ(test, panel[5 * PAGE_SIZE], 0x81);
 	KUNIT_EXPECT_EQ(test, panel[(ctx->npages - 1) << PAGE_SHIFT], 0x82);
-	/* Mappings of contiguous memory can be half unmapped: it is sent once more. */
+	/*
+	 * A mapping of contiguous memory may be half unmapped, so all of it is sent
+	 * once more.
+	 */
 	KUNIT_EXPECT_EQ(test, fb_defio_test_stats(ctx).pages,
 			stats.pages + 2 + (ctx->contiguous ? ctx->npages : 0));
 
@@ -2465,7 +2472,7 @@ static void test_busy_init_again(struct kunit *test)
 }
 
 #ifdef FBINFO_KMEMFB
-/* Debuggers write in another way, which no PTE knows of. */
+/* Debuggers write without a PTE. */
 static void test_busy_access(struct kunit *test)
 {
 	struct fb_defio_test *ctx = fb_defio_test_busy_setup(test);
@@ -2590,7 +2597,7 @@ static struct fb_defio_contract *fb_defio_contract_setup(struct kunit *test)
 	struct fb_info *info;
 
 	KUNIT_ASSERT_NOT_NULL(test, ctx);
-	/* What the largest length of the suite starts with has to be low in memory. */
+	/* The largest length of the suite has to start low in memory. */
 	ctx->pages = alloc_pages(GFP_KERNEL | GFP_DMA32 | __GFP_ZERO, FB_DEFIO_CONTRACT_ORDER);
 	KUNIT_ASSERT_NOT_NULL(test, ctx->pages);
 	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, fb_defio_contract_free_pages,
@@ -2623,11 +2630,11 @@ static struct fb_defio_contract *fb_defio_contract_setup(struct kunit *test)
 /*
  * Expects init to refuse the framebuffer and to leave it as if it did not have
  * deferred I/O: nothing of it has changed, it can be registered and opened, not
- * mapped, and needs no cleanup, though one does no harm.
+ * mapped, and needs no cleanup, although a cleanup does no harm.
  */
 static void fb_defio_contract_expect_refused(struct kunit *test, struct fb_info *info)
 {
-	/* All of it, since what belongs to deferred I/O is not the same in each kernel. */
+	/* All of it, because the fields of deferred I/O differ between kernels. */
 	struct fb_info *before = kunit_kmalloc(test, sizeof(*before), GFP_KERNEL);
 	struct fb_deferred_io fbdefio = {};
 	struct file *file;
@@ -2645,7 +2652,7 @@ static void fb_defio_contract_expect_refused(struct kunit *test, struct fb_info 
 	fb_deferred_io_cleanup(info);
 	KUNIT_EXPECT_EQ(test, memcmp(before, info, sizeof(*before)), 0);
 
-	/* On big-endian machines it is also what registration has set before. */
+	/* On big-endian machines, registration has set this flag before. */
 	info->flags &= ~FBINFO_FOREIGN_ENDIAN;
 	KUNIT_ASSERT_EQ(test, register_framebuffer(info), 0);
 	file = fb_defio_test_do_open(info->node, O_RDWR);
@@ -2682,7 +2689,7 @@ static void fb_defio_contract_expect_mapped(struct kunit *test, struct fb_info *
 	kunit_release_action(test, fb_defio_contract_cleanup, info);
 }
 
-/* The fixture is not refused for anything that a test did not break. Again is fine, too. */
+/* A fixture that no test has broken is accepted, also a second time. */
 static void test_contract_kept(struct kunit *test)
 {
 	struct fb_defio_contract *ctx = fb_defio_contract_setup(test);
@@ -2705,7 +2712,7 @@ static void test_contract_unaligned(struct kunit *test)
 	fb_defio_contract_expect_refused(test, ctx->info);
 }
 
-/* smem_start is for user space. Whether it is right, wrong or hidden is not looked at. */
+/* smem_start is for user space. Whether it is right, wrong or hidden does not matter. */
 static void test_contract_wrong_smem_start(struct kunit *test)
 {
 	struct fb_defio_contract *ctx = fb_defio_contract_setup(test);
@@ -2730,7 +2737,7 @@ static void test_contract_hidden_smem_start(struct kunit *test)
 	fb_defio_contract_expect_mapped(test, ctx->info);
 }
 
-/* Contract: the memory is in the linear mapping, which that of vmalloc() is not. */
+/* Contract: the memory is in the linear mapping. That of vmalloc() is not. */
 static void test_contract_vmalloc(struct kunit *test)
 {
 	struct fb_defio_contract *ctx = fb_defio_contract_setup(test);
@@ -2857,7 +2864,7 @@ static void test_contract_no_fbdefio(struct kunit *test)
 	fb_defio_contract_expect_refused(test, ctx->info);
 }
 
-/* Nothing is left of a refused framebuffer that would keep a corrected one out. */
+/* A refused framebuffer leaves nothing behind that would keep a corrected one out. */
 static void test_contract_corrected(struct kunit *test)
 {
 	struct fb_defio_contract *ctx = fb_defio_contract_setup(test);
@@ -2918,8 +2925,8 @@ KUNIT_DEFINE_ACTION_WRAPPER(fb_defio_contract_iput, iput, struct inode *);
 
 /*
  * framebuffer_release() frees what the first init has allocated: once, and not
- * earlier, whatever has become of deferred I/O since. The address space is a part of
- * it and has a reference count, which tells.
+ * earlier, whatever has become of deferred I/O since. The address space is a part
+ * of it, and its reference count shows this.
  */
 static void fb_defio_contract_release_frees(struct kunit *test, bool refused_later)
 {

@@ -78,8 +78,8 @@ struct fb_defio_mock {
 
 	wait_queue_head_t wait; /* for changes of the next two fields */
 	bool hold;		/* callbacks do not return */
-	atomic_t held;		/* how many of them would */
-	atomic_t callbacks;	/* that have not returned */
+	atomic_t held;		/* how many callbacks are held */
+	atomic_t callbacks;	/* how many have not returned */
 
 	struct mutex lock; /* protects the fields below */
 	struct fb_info *info;	/* NULL while unbound */
@@ -147,7 +147,7 @@ static void *fb_defio_mock_alloc_single_pages(struct fb_defio_mock_block *block)
 	unsigned long i;
 	void *vaddr;
 
-	/* vmap() needs an MMU, and fbdefio->get_page is of no use without. */
+	/* vmap() needs an MMU, and fbdefio->get_page is useless without one. */
 	if (!IS_ENABLED(CONFIG_MMU))
 		return NULL;
 
@@ -176,7 +176,7 @@ err:
 	return NULL;
 }
 
-/* A file keeps its pages without references; ours make them as good as any. */
+/* A file keeps its pages without our references, which let us treat them like other pages. */
 static void *fb_defio_mock_alloc_file_pages(struct fb_defio_mock_block *block)
 {
 	void *vaddr;

@@ -8,8 +8,8 @@
  * handlers do nothing but insert PTEs, and watch the PTEs change.
  *
  * vmf_insert_pfn_mkwrite() warns when it is misused (a VMA of the wrong kind,
- * another pfn where a PTE is already). That is not tested, as a warning is a
- * failure of the kernel under test for whoever reads its log.
+ * another pfn where a PTE is already). That is not tested: whoever reads the log
+ * takes a warning for a failure of the kernel under test.
  */
 
 #include <kunit/test.h>
@@ -545,7 +545,7 @@ static void test_records_more(struct kunit *test)
 	vm_munmap(addr, ctx->npages << PAGE_SHIFT);
 }
 
-/* Bits beyond the number of bits are not looked at; no bit is no work. */
+/* Bits beyond the given number are ignored; without a bit, there is no work. */
 static void test_number_of_bits(struct kunit *test)
 {
 	struct pfnmap_test *ctx = pfnmap_test_setup(test, PFNMAP_TEST_ORDER);

@@ -2,11 +2,11 @@
 /*
  * An emulated SSD1307 display controller, and the I2C bus that it is on.
  *
- * The driver for it, ssd1307fb, runs as it is: the emulation begins where the
+ * The driver for it, ssd1307fb, runs unchanged: the emulation begins where the
  * bytes leave for the wire. It decodes commands and data as the data sheet says
- * and keeps the display RAM, of which user space can read a picture. This makes
- * the framebuffer driver and what is below it testable from one end to the
- * other: what a program draws has to come out as pixels.
+ * and keeps the display RAM, which user space can read as a picture. So the
+ * framebuffer driver and the layers below it can be tested end to end: what a
+ * program draws has to come out as pixels.
  *
  * In the debugfs directory ssd1307_i2c_mock:
  *
@@ -23,8 +23,8 @@
  *  nack     countdown of transfers: the one that makes it zero is refused
  *  slow_ms  how long a transfer of data takes
  *
- * The last two are settings of the bus. They can be made before a display is
- * there, so that its very first transfer fails, and end with the display.
+ * The last two are settings of the bus. They can be made before there is a
+ * display, so that its very first transfer fails, and are reset when it goes.
  *
  * There is one display at a time. It powers up with noise in its RAM.
  */

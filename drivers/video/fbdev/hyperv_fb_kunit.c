@@ -4,15 +4,15 @@
  *
  * The driver runs against a host that is made here: a kernel thread at the other
  * end of real VMBus ring buffers, which speaks the synthetic-video protocol. It
- * reads the video memory at the guest physical address that it was told, and of
- * that only what the driver reports as dirty. So a test compares what user space
- * has written with what the host shows.
+ * reads the video memory at the guest physical address that it was told, but only
+ * what the driver reports as dirty. So a test compares what user space has
+ * written with what the host shows.
  *
  * Static stubs keep the driver from the hypervisor and from the machine's own
  * display. They act in the task of the test, which calls probe, remove, suspend
  * and resume itself.
  *
- * The ring never wants a hypercall: the host masks the guest's interrupts and
+ * The ring never needs a hypercall: the host masks the guest's interrupts and
  * polls, and to interrupt the guest it schedules the channel's tasklet.
  */
 
@@ -107,10 +107,10 @@ struct hvfb_test_host {
 	bool added, dropped;
 	int probe_ret;
 
-	/* What it is like. Tests may change this between one bind and the next. */
+	/* Properties of the host. Tests may change them between two binds. */
 	bool gen2;
 	bool no_cma;		/* nothing that the device can reach */
-	bool no_pci;		/* no PCI video device to be found */
+	bool no_pci;		/* there is no PCI video device */
 	bool refuse;		/* any version */
 	bool bad_ack;		/* of the video memory's address */
 	u16 megabytes;		/* of video memory */
@@ -118,7 +118,7 @@ struct hvfb_test_host {
 
 	/* Called when the driver closes the channel, before anything else. */
 	void (*on_close)(struct hvfb_test_host *host);
-	bool called;		/* set by that one */
+	bool called;		/* set by on_close */
 
 	/* What a test has: the driver's framebuffer, open and mapped. */
 	struct fb_info *info;
@@ -136,10 +136,10 @@ struct hvfb_test_host {
 	unsigned int situs;
 	unsigned int dirts;	/* rectangles since hvfb_test_forget() */
 	unsigned int bad_dirts;	/* empty, inverted, not on the screen: ever */
-	struct rect dirt;	/* all of them */
+	struct rect dirt;	/* bounding box of the dirts */
 	struct video_output_situation situ;
 	u64 gpa;
-	u8 *vram;		/* what is there */
+	u8 *vram;		/* the video memory */
 	u8 *screen;		/* what the host shows */
 	size_t screen_size;
 };
@@ -184,7 +184,7 @@ static void hvfb_test_send_feature(struct hvfb_test_host *host, bool dirt)
 	hvfb_test_send(host, &msg, SYNTHVID_FEATURE_CHANGE, sizeof(msg.feature_chg));
 }
 
-/* Takes over a part of the picture. */
+/* Copies a dirty rectangle to the screen. */
 static void hvfb_test_dirt(struct hvfb_test_host *host, const struct rect *rect)
 {
 	const struct video_output_situation *situ = &host->situ;
@@ -322,7 +322,8 @@ static int hvfb_test_thread(void *data)
 }
 
 /*
- * What the driver calls instead of VMBus, and of what knows the machine
+ * What the driver calls instead of VMBus and of functions that look at the
+ * machine
  */
 
 static struct hvfb_test_host *hvfb_test_host_of(struct vmbus_channel *channel)
@@ -458,7 +459,7 @@ static struct hvfb_test_host *hvfb_test_dev_host(struct device *dev)
 	return container_of(device_to_hv_device(dev), struct hvfb_test_host, hdev);
 }
 
-/* The host that stays has no test whose task this could be. */
+/* The host that stays has no test, and so no task of one. */
 static struct kunit *hvfb_test_enter(struct hvfb_test_host *host)
 {
 	struct kunit *test = current->kunit_test;
@@ -695,7 +696,7 @@ static int hvfb_test_suite_init(struct kunit_suite *suite)
 			      IORES_DESC_NONE) != REGION_DISJOINT)
 		return -EINVAL;
 
-	/* It takes memory, which the tests look at. */
+	/* It takes memory, and tests compare how much is free. */
 	wait_for_initramfs();
 	hvfb_test_vmbus_version = vmbus_proto_version;
 	vmbus_proto_version = VERSION_WIN10;
@@ -868,14 +869,14 @@ static void hvfb_test_fill(struct hvfb_test_host *host, u32 x, u32 y, u32 width,
 	host->info->fbops->fb_fillrect(host->info, &rect);
 }
 
-/* The delayed work of drawing operations, now. */
+/* Runs the delayed work of drawing operations now. */
 static void hvfb_test_flush_drawing(struct hvfb_test_host *host)
 {
 	flush_delayed_work(&hvfb_test_par(host)->dwork);
 	hvfb_test_poll(host);
 }
 
-/* fsync(), and what came of it at the host's end. */
+/* Calls fsync(), and has the host take what was sent. */
 static void hvfb_test_flush(struct hvfb_test_host *host)
 {
 	KUNIT_ASSERT_EQ(host->test, vfs_fsync(host->file, 0), 0);
@@ -1060,7 +1061,7 @@ static void test_smaller_mode(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, host->dirt.y1, 400);
 	KUNIT_EXPECT_EQ(test, host->dirt.y2, 480);
 
-	/* Larger than the memory is laid out for: no. */
+	/* A mode that is larger than the memory is laid out for is refused. */
 	hvfb_test_set_mode(host, 1024, 768, -EINVAL);
 
 	hvfb_test_forget(host);
@@ -1492,7 +1493,7 @@ static int __init hvfb_test_keep(void)
 	ret = hvfb_test_register();
 	if (ret)
 		return ret;
-	/* Static stubs belong to a test that runs: to one that never ends. */
+	/* Static stubs belong to a running test: here, to one that never ends. */
 	kunit_init_test(&test, "kunit_host", NULL);
 	static_branch_inc(&kunit_running);
 	host = hvfb_test_host_create(&test, HVFB_TEST_ALLOC_PAGES);

@@ -8,17 +8,17 @@
 /// can have been freed.
 ///
 //# Values are followed through the assignments, calls and return statements of
-//# one file, so a buffer that another file allocates is not judged, and neither is
-//# one that is freed by a function called through a pointer. Drivers with a
-//# get_page function choose their pages themselves, but memory of the DMA layer
-//# has none that they could choose. A driver that sets FBINFO_KMEMFB and has
-//# memory for it is trusted to set it for nothing else. Drivers may free vmalloc()
-//# memory when they are unbound, as each mapping holds references to the pages
-//# that it maps. The order of two calls is judged if both are in one function.
+//# one file. Buffers that another file allocates, or that are freed by a function
+//# called through a pointer, are not checked. Drivers with a get_page function
+//# choose their pages themselves, but memory of the DMA layer has no pages to
+//# choose. A driver that sets FBINFO_KMEMFB and has memory for it is trusted to
+//# set it for nothing else. Drivers may free vmalloc() memory when they are
+//# unbound, as each mapping holds references to the pages that it maps. The
+//# order of two calls is checked if both are in one function.
 //#
-//# There is no patch mode: whether memory is all that FBINFO_KMEMFB asks for,
-//# what fb_destroy has to keep alive and which error path an unchecked call
-//# needs is for the driver to know.
+//# There is no patch mode: only the driver knows whether memory is all that
+//# FBINFO_KMEMFB asks for, what fb_destroy has to keep alive, and which error
+//# path an unchecked call needs.
 //
 // Confidence: Moderate
 // Options: --no-includes --include-headers

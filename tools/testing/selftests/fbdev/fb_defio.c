@@ -5,8 +5,8 @@
  *
  * They run on mock devices (CONFIG_FB_DEFIO_MOCK), which need no hardware. The
  * oracle of most of them: once writers have stopped and fsync() has returned,
- * the panel equals the framebuffer, byte for byte. The devices have a delay of
- * an hour where a test wants to be alone in saying when pages are flushed.
+ * the panel equals the framebuffer, byte for byte. The devices have a delay of an
+ * hour where the test itself has to say when pages are flushed.
  *
  * "Contiguous" is memory that the driver owns as a whole (FBINFO_KMEMFB),
  * "page-backed" is memory in which each page has a reference count of its own.
@@ -57,7 +57,7 @@
 
 #define NPAGES		16UL
 
-/* The last page is not a whole one; the tests use its first bytes. */
+/* The last page is a partial one; the tests use its first bytes. */
 #define TAIL		100UL
 
 #define FB_MAJOR	29
@@ -92,7 +92,10 @@ static uint8_t get(const uint8_t *map, size_t page)
 	return __atomic_load_n(&map[page * page_size + 5], __ATOMIC_SEQ_CST);
 }
 
-/* A dry run on other memory brings in the code for the counted one. */
+/*
+ * A dry run on other memory brings in the code, so that the counted run takes no
+ * faults for it.
+ */
 static long faults_of_writes(uint8_t *map, size_t npages, uint8_t val)
 {
 	long before = mock_faults();
@@ -120,7 +123,7 @@ static void *map_fb(int fd, int prot, size_t npages)
 	return mmap(NULL, npages * page_size, prot, MAP_SHARED, fd, 0);
 }
 
-/* Opens a device node that has nobody else, and no name any more. */
+/* Opens a private, already unlinked device node. */
 static int open_other_node(const struct mock *mock, int flags)
 {
 	char path[64];
@@ -137,7 +140,7 @@ static int open_other_node(const struct mock *mock, int flags)
 	return fd;
 }
 
-/* A child that does not outlive a test that has failed in the middle. */
+/* Forks a child that does not outlive a test that fails early. */
 static pid_t fork_child(void)
 {
 	pid_t pid = fork();
@@ -303,9 +306,9 @@ TEST_F(fb_defio, first_write_faults)
 }
 
 /*
- * Pages of contiguous memory are not reference counted. It is still the driver's
- * after it was mapped, written and unmapped: nobody who allocates memory gets a
- * part of it.
+ * Pages of contiguous memory are not reference counted. It still belongs to the
+ * driver after it was mapped, written and unmapped: nobody else who allocates
+ * memory gets a part of it.
  */
 TEST_F(fb_defio, map_write_unmap)
 {
@@ -324,7 +327,7 @@ TEST_F(fb_defio, map_write_unmap)
 	EXPECT_EQ(0, munmap(mem, PRESSURE));
 }
 
-/* Again and again, with somebody who uses what is free. */
+/* Repeatedly, while somebody else uses the free memory. */
 TEST_F(fb_defio, map_again_under_pressure)
 {
 	int round;
@@ -592,8 +595,8 @@ TEST_F(fb_defio, private_mapping)
 }
 
 /*
- * Screen grabbers map read-only, and do not care for shared or private. What they
- * see is the framebuffer, and nobody can make it something else.
+ * Screen grabbers map read-only, shared or private. They see the framebuffer, and
+ * a mapping of contiguous memory cannot be made a copy.
  */
 TEST_F(fb_defio, private_read_only)
 {
@@ -679,9 +682,9 @@ TEST_F(fb_defio, two_nodes)
 }
 
 /*
- * What deferred I/O looks at does not belong to a device node, as the last one
- * that the framebuffer was opened through can be gone for good. Kernels took it
- * from the newest open, or from the newest fault on a page.
+ * The address space that deferred I/O uses must not belong to a device node,
+ * because the node that was opened last can be gone for good. Older kernels took
+ * it from the latest open, or from the latest fault on a page.
  */
 TEST_F(fb_defio, unlinked_node)
 {
@@ -945,7 +948,7 @@ TEST_F(fb_defio, last_close_flushes)
 	EXPECT_EQ(0, close(fd));
 }
 
-/* In whatever order they are closed, the last one it is. */
+/* In whatever order files are closed, the last close flushes. */
 TEST_F(fb_defio, last_of_many_close_flushes)
 {
 	static const int order[] = { 2, 0, 3, 1 };
@@ -991,7 +994,7 @@ TEST_F(fb_defio, times)
 
 	ASSERT_EQ(0, futimens(self->fd, old));
 	ASSERT_EQ(0, fstat(self->fd, &before));
-	/* The clock of the file system has gone on. */
+	/* The clock of the file system has advanced. */
 	do {
 		clock_gettime(CLOCK_REALTIME_COARSE, &now);
 	} while (now.tv_sec == before.st_ctim.tv_sec &&
@@ -1013,8 +1016,8 @@ TEST_F(fb_defio, times)
 
 /*
  * udlfb replaces its memory for a larger mode with deferred I/O running, and the
- * old memory stays until the device goes. Whatever was done to a page of that, the
- * new one can be drawn on, and so can a mapping of the old one.
+ * old memory stays until the device goes. Whatever was done to a page of it, the
+ * new page can be drawn on, and so can a mapping of the old one.
  */
 static void replaced_while_running(struct __test_metadata *_metadata,
 				   struct _test_data_fb_defio *self)
@@ -1398,8 +1401,8 @@ static void *flusher_run(void *arg)
 }
 
 /*
- * A panel that is so slow that it never ends: nobody waits for it, neither to write,
- * whether or not the page is being sent, nor to map, unmap or fork. All that was written
+ * A panel that never finishes: nobody waits for it, neither to write, whether or
+ * not the page is being sent, nor to map, unmap or fork. All that was written
  * comes with the next list.
  */
 TEST_F(fb_defio_panel, panel_stops_nobody)
@@ -1713,8 +1716,8 @@ static int wrong_accesses_after_unbind(uint8_t *map, bool contiguous)
 }
 
 /*
- * What the driver frees cannot be reached by a mapping, on no page and neither
- * for reading nor for writing.
+ * What the driver frees cannot be reached by a mapping: no page of it can be read
+ * or written.
  */
 TEST_F(fb_defio_unbind, unbind_mapped)
 {
@@ -2118,9 +2121,9 @@ TEST_F(fb_defio_large, unmap_while_busy)
  * A busy screen
  *
  * Many pages are written again and again. They stay writable, and flushes find what
- * was written by the dirty bits of the PTEs. Here nothing may be lost if PTEs go, or
- * change, before a flush has looked at them. The delay of the devices is so long that
- * the screen stays busy throughout a test.
+ * was written by the dirty bits of the PTEs. No write may be lost if PTEs go, or
+ * change, before a flush has looked at them. The delay of the devices is so long
+ * that the screen stays busy throughout a test.
  */
 
 #define BUSY_PAGES	64UL
@@ -2190,7 +2193,7 @@ FIXTURE_TEARDOWN(fb_defio_busy)
 	EXPECT_EQ(0, mock_kmsg_splats(self->kmsg));
 }
 
-/* A write that takes no fault: no one but the PTE knows of it. */
+/* A write that takes no fault: only the PTE knows of it. */
 #define EXPECT_PUT(__map, __page, __val) \
 	EXPECT_EQ(0, faults_of_writes((__map) + (__page) * page_size, 1, __val))
 
@@ -2278,7 +2281,7 @@ TEST_F(fb_defio_busy, last_close_flushes)
 	ASSERT_LE(0, self->fd);
 	EXPECT_EQ(0, mock_panel_diff(&self->mock, self->fd, self->len));
 
-	/* It is not busy any more, and never was for those who come now. */
+	/* The screen is no longer busy for those who open it now. */
 	self->map = map_fb(self->fd, PROT_READ | PROT_WRITE, BUSY_PAGES);
 	ASSERT_NE(MAP_FAILED, self->map);
 	EXPECT_EQ(BUSY_PAGES, faults_of_writes(self->map, BUSY_PAGES, 0x40));
@@ -2655,7 +2658,7 @@ TEST_F(fb_defio_busy, panel_stops_nobody)
 /*
  * In a race: no write is lost between the dirty bit, the panel's copy and the next
  * write. Each writer has a place of its own in each page, and knows what it has to
- * contain in the end. What is lost can be written over later: stop often.
+ * contain in the end. A later write can hide a lost one: stop often.
  *
  * FB_DEFIO_WRITES in the environment is the number of writes.
  */

@@ -217,7 +217,7 @@ int main(int argc, char **argv)
 	printf("bytes %zu\n", len);
 	printf("pages %zu\n", npages);
 
-	/* The code of touch_all() comes in without being counted. */
+	/* Brings in the code of touch_all() without counting faults. */
 	anon = mmap(NULL, page_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (anon == MAP_FAILED)
 		err(2, "mmap of anonymous memory");

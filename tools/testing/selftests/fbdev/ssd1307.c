@@ -397,8 +397,8 @@ TEST_F(ssd1307, unbind)
 
 /*
  * The driver gives its memory back. If it does not, no two bindings get the
- * same; if it does, the page allocator is likely to hand out what it has got
- * last, and certain to do so some time.
+ * same memory. If it does, the page allocator is likely to hand out what it has
+ * got last, and does so sooner or later.
  */
 TEST_F(ssd1307, memory_comes_back)
 {
@@ -432,8 +432,8 @@ TEST_F(ssd1307, memory_comes_back)
 
 /*
  * Unbind with the framebuffer mapped and open: what was drawn last is shown, the
- * mapping is dead, the file is good for nothing but closing. Then the driver is
- * bound again, and the old file does not get into its way.
+ * mapping is dead, and the file can only be closed. Then the driver is bound
+ * again, and the old file does not get in its way.
  */
 TEST_F(ssd1307, unbind_mapped)
 {
@@ -535,7 +535,7 @@ struct user {
 	bool bad;
 };
 
-/* Everything that makes the driver talk to the controller, while that goes. */
+/* Everything that makes the driver talk to the controller, while it goes away. */
 static void *user_run(void *arg)
 {
 	struct user *user = arg;
