@@ -8,7 +8,7 @@ export BASE KDIR ARCH CONFIGS MUTATIONS V SIGNOFF JOBS TOPIC COVER FILES SEED OP
 .DEFAULT_GOAL := help
 .PHONY: help run test test-all bench series apply check cocci refresh reproduce tree fetch deps fuzz soak mutants
 
-# Each target that stands at the start of a line with "##" is explained by help.
+# help explains each target at the start of a line that has a "##".
 help: ## this text
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
 	@echo
@@ -27,13 +27,13 @@ help: ## this text
 	@echo 'FILES="a.c b.c"   only these C files: of drivers, wherever they are (make cocci), of the series (make mutants)'
 	@echo 'ONLY="a b"        only these checks (make check): names as in harness/check-NAME.sh; "-a": all but it'
 
-run: ## the bug on the unpatched kernel, its absence and a picture on the patched one
+run: ## shows the bug on the unpatched kernel, and a correct picture on the patched one
 	@harness/run.sh
 
 test: ## KUnit and selftests on a plain and on a debug kernel
 	@harness/test.sh
 
-# What CI never runs comes first.
+# First what CI never runs.
 test-all: ## everything: both bases, all machines, all checks, all bugs; hours, goes on where it ended
 	@harness/targets.sh --resume 'check BASE=7.3 ONLY=-mutations,-topics' 'reproduce BASE=7.3' \
 		'test BASE=7.3' 'test BASE=7.3 ARCH=i386' 'test BASE=7.3 ARCH=arm64' \
@@ -52,7 +52,7 @@ soak: ## millions of them, and of writes, on both bases; for HOURS=; goes on whe
 bench: ## what deferred I/O costs, unpatched and patched, against the goals: table and plot
 	@harness/bench.sh
 
-series: ## the series as an mbox on stdout: make -s series | git -C ~/linux am
+series: ## prints the series as an mbox: make -s series | git -C ~/linux am
 	@command -v python3 >/dev/null || harness/deps.sh fetch
 	@harness/series.py
 
@@ -62,16 +62,16 @@ apply: ## puts the series into the tree KDIR=, all of it or nothing
 check: ## everything about the patches themselves, mutations included, and the harness
 	@harness/check.sh $(ONLY)
 
-cocci: ## what is wrong in a driver outside of the tree, and what to do; FILES=
+cocci: ## finds what is wrong in a driver outside of the tree, and says what to do; FILES=
 	@harness/cocci.sh
 
-mutants: ## breaks each line of the series' own code, in turn: do the tests notice? ONLY=1-100/5 is a part
+mutants: ## breaks each line of the series in turn: do the tests notice? ONLY=1-100/5 is a part
 	@harness/mutants.sh $(ONLY)
 
-refresh: ## from the commits of out/BASE/patched back to patches/ and the new files
+refresh: ## turns the commits of out/BASE/patched into patches/ and the new files
 	@harness/refresh.sh
 
-reproduce: ## the bugs, shown on the unpatched kernel; TOPIC=fixes: and cured by that topic
+reproduce: ## shows the bugs on the unpatched kernel; TOPIC=fixes: and their cure by that topic
 	@harness/reproduce.sh
 
 tree: ## the patched tree to develop in, out/BASE/patched, brought up to date
@@ -80,5 +80,5 @@ tree: ## the patched tree to develop in, out/BASE/patched, brought up to date
 fetch: ## the kernel source of BASE, or a later point release of it
 	@harness/fetch.sh --update
 
-deps: ## the Debian packages that are needed, installed
+deps: ## installs the Debian packages that are needed
 	@harness/deps.sh

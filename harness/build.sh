@@ -19,7 +19,7 @@ cross=$(arch_get cross)
 image=$(arch_get image)
 
 kernel_version "$src" >/dev/null ||
-	die "${src#"$ROOT"/} is no kernel tree; run harness/tree.sh $tree first"
+	die "${src#"$ROOT"/} is not a kernel tree; run harness/tree.sh $tree first"
 
 # Other machines than x86_64 run the KUnit suites of lib/tests/ only.
 kernel=$config

@@ -66,7 +66,7 @@ without_lines() { sed -E 's/^([^:]*):[0-9]+:[0-9]+-[0-9]+: WARNING: /\1: /'; }
 # Without it, a run over a whole tree takes an hour.
 spatch --parse-cocci "$RULE" >"$WORK/said" 2>&1 || die "the rule cannot be parsed: spatch --parse-cocci $RULE"
 [ "$(grep -A 1 '^Grep query' "$WORK/said" | tail -n 1)" = fb_deferred_io_init ] ||
-	die "the rule wants to see files that do not call fb_deferred_io_init(); find out which part of it, and add what it depends on"
+	die "the rule would parse files that do not call fb_deferred_io_init(); find the part that causes this, and add its dependency"
 
 (cd "$ROOT/tests/cocci" && printf '%s\n' *.c) >"$WORK/samples"
 for mode in report org context; do

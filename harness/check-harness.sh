@@ -7,5 +7,5 @@
 
 phase "check-harness" check-harness
 "$ROOT/tests/run.sh" | tee "$LOG"
-# Its tables are made of harness/reproduce.table.
+# The tables of docs/bugs.md are generated from harness/reproduce.table.
 "$ROOT/harness/bugs.py" --check

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # Every file of this repository names its licence in one of its first five lines.
-# Those cannot that are compared byte by byte with what a program wrote; patches
+# Files that are compared byte by byte with what a program wrote cannot; patches
 # have the licence of the files that they change.
 
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"

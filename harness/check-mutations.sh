@@ -4,12 +4,12 @@
 # check-mutations.sh [PATCH...]: does each rule have a test that notices when it
 # is broken? Every patch of tests/mutations/ breaks one rule of the patched kernel,
 # NN-name@6.12.patch that of 6.12 only; MUTATIONS=invariants takes only those that
-# guard an invariant. A patch's header says which rule, and who has to notice:
+# guard an invariant. A patch's header says which rule, and which tests have to notice:
 #
 #	Guards: invariant 1
 #	Expect: kunit:SUITE.CASE		or selftest:NAME
 #	Kernel: debug				left out: plain
-#	Boots: 8				a race: so many to be noticed; left out: 1
+#	Boots: 8				a race: boots in which it has to show; left out: 1
 #
 # Each of the expected tests (several lines are allowed) is run alone and must
 # go red, having been green without the mutation. A mutation that does not apply
@@ -113,7 +113,7 @@ for name in "$@"; do
 	for key in Guards Expect; do
 		[ "$(field "$key" "$name")" ] || die "$name lacks a header line $key:; add it above the line ---"
 	done
-	[[ $(field Boots "$name") =~ ^([1-9][0-9]*)?$ ]] || die "$name: Boots: is no number; write Boots: 8"
+	[[ $(field Boots "$name") =~ ^([1-9][0-9]*)?$ ]] || die "$name: Boots: is not a number; write Boots: 8"
 	for test in $(field Expect "$name"); do
 		case $test in
 		kunit:?*.?* | selftest:?*) ;;

@@ -25,7 +25,7 @@ done < <(git -C "$ROOT" ls-files --cached --others --exclude-standard)
 [ $((${#shell[@]} * ${#python[@]})) -gt 0 ] || die "found no scripts to check; is this a git clone?"
 
 cd "$ROOT"
-logged "shellcheck" shellcheck "${shell[@]}" || die "shellcheck objects; see the log"
+logged "shellcheck" shellcheck "${shell[@]}" || die "shellcheck reports problems; see the log"
 for path in "${python[@]}"; do
 	# shellcheck disable=SC2016
 	logged "$path" python3 -c 'import sys; compile(open(sys.argv[1]).read(), sys.argv[1], "exec")' "$path" ||

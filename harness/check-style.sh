@@ -35,5 +35,5 @@ while IFS= read -r name; do
 	fi
 done <"$WORK/series"
 [ "$count" -gt 0 ] || die "the series has no patch to look at"
-[ "$bad" -eq 0 ] || die "checkpatch.pl objects to $bad of $count patches; see the log"
+[ "$bad" -eq 0 ] || die "checkpatch.pl reports problems in $bad of $count patches; see the log"
 say "   $count patches"

@@ -3,7 +3,7 @@
 #
 # clients.sh: the machine's own (Debian's) ffmpeg and fbcat with the libraries
 # that they load, as $BOUT/build/clients.cpio, to be appended to an initramfs.
-# The guest gets copies of just these files, nothing of the machine is shared
+# The guest gets copies of just these files; nothing of the machine is shared
 # with it. Prints the path.
 
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"

@@ -99,7 +99,7 @@ run()
 	comm -13 "$WORK/base" "$WORK/end" | tee -a "$LOG" | sed 's/^/   | /' >"$WORK/new"
 	if [ -s "$WORK/new" ]; then
 		head -n 20 "$WORK/new" >&2
-		die "$(wc -l <"$WORK/new") messages that must not be; see the log"
+		die "$(wc -l <"$WORK/new") new messages; see the log"
 	fi
 	say "   ${kernel:-$STEP}: $(wc -l <"$WORK/end") messages, $(wc -l <"$WORK/base") without the series, none new"
 }

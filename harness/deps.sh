@@ -69,7 +69,7 @@ done
 [ ${#missing[@]} -gt 0 ] || exit 0
 
 command -v apt-get >/dev/null ||
-	die "this is no Debian system; install what these packages hold by hand: ${missing[*]}"
+	die "this is not a Debian system; install what these packages hold by hand: ${missing[*]}"
 as_root true || die "packages are missing; run as root: apt-get install ${missing[*]}"
 
 # Two steps that both need packages must not both start apt.

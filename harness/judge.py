@@ -301,7 +301,7 @@ def quote(lines, regex):
     """The first line that matches, and what of the splat's rest says most."""
     splats = find_splats(lines)
     for splat, following in zip(splats, splats[1:] + [[len(lines)]]):
-        # The trace stands behind the last line that makes it a splat.
+        # The trace follows the last line that makes it a splat.
         for number in range(splat[0], min(splat[-1] + 30, following[0])):
             if OWN_WORDS.search(lines[number]) or not re.search(regex, lines[number]):
                 continue

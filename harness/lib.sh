@@ -7,7 +7,7 @@
 #
 # and then has: strict mode; ROOT, OUT, BASE, BOUT (everything that belongs to
 # the base: out/$BASE, or out/kdir-... with KDIR=), PRISTINE, LOGS, ARCH, KDIR,
-# V, JOBS; die, say, phase, logged, lock, base_get. Talk goes to stderr, so
+# V, JOBS; die, say, phase, logged, lock, base_get. Messages go to stderr, so
 # that a step's stdout stays free for its result.
 
 set -euo pipefail
@@ -42,7 +42,7 @@ case $ARCH in
 x86_64) TEST_ARGS='cma=64M memmap=32M$0x30000000 hyperv_fb.kunit_mmio=0x30000000 fbcon=map:9' ;;
 # No memmap= there; Linux leaves the last 64 MiB alone.
 arm64) TEST_ARGS='cma=64M mem=960M hyperv_fb.kunit_mmio=0x7c000000' ;;
-# Below high memory, of which dma_alloc_pages() makes no use.
+# Below high memory, which dma_alloc_pages() does not use.
 arm) TEST_ARGS='cma=64M@1G-1536M' ;;
 *) TEST_ARGS='cma=64M' ;;
 esac
@@ -204,7 +204,7 @@ build_dir()
 	fi
 }
 
-# kernel_version DIR -> 6.12.117; fails when DIR is no kernel source tree
+# kernel_version DIR -> 6.12.117; fails when DIR is not a kernel source tree
 kernel_version()
 {
 	[ -f "$1/Makefile" ] && [ -f "$1/Kconfig" ] && [ -d "$1/drivers/video/fbdev" ] || return 1
@@ -250,9 +250,9 @@ check_variables()
 	local version
 
 	case $BASE in
-	*/* | . | .. | '') die "BASE=$BASE is no base; use one of: $(known_bases)" ;;
+	*/* | . | .. | '') die "BASE=$BASE is not a base; use one of: $(known_bases)" ;;
 	esac
-	[ -f "$ROOT/bases/$BASE" ] || die "BASE=$BASE is no base; use one of: $(known_bases)"
+	[ -f "$ROOT/bases/$BASE" ] || die "BASE=$BASE is not a base; use one of: $(known_bases)"
 	case $ARCH in
 	*/* | . | .. | '') die "ARCH=$ARCH is not supported; use one of: $(known_arches)" ;;
 	esac
@@ -263,14 +263,14 @@ check_variables()
 	*) die "V=$V makes no sense; use V=1 for the full output or leave it out" ;;
 	esac
 	case $JOBS in
-	'' | *[!0-9]* | 0*) die "JOBS=$JOBS is no number of jobs; leave it out or use e.g. JOBS=2" ;;
+	'' | *[!0-9]* | 0*) die "JOBS=$JOBS is not a number of jobs; leave it out or use e.g. JOBS=2" ;;
 	esac
 	[ -z "$KDIR" ] && return 0
-	[ -d "$KDIR" ] || die "KDIR=$KDIR is no directory; give the path of a Linux $BASE source tree"
+	[ -d "$KDIR" ] || die "KDIR=$KDIR is not a directory; give the path of a Linux $BASE source tree"
 	KDIR=$(cd "$KDIR" && pwd -P)
 	export KDIR
 	version=$(kernel_version "$KDIR") ||
-		die "KDIR=$KDIR is no kernel source tree; give the path of a Linux $BASE source tree"
+		die "KDIR=$KDIR is not a kernel source tree; give the path of a Linux $BASE source tree"
 	case $version in
 	"$BASE".*) ;;
 	*) die "KDIR=$KDIR is Linux $version, the series is for $BASE.y; give such a tree or another BASE=" ;;
@@ -302,8 +302,8 @@ export CCACHE_BASEDIR=$ROOT
 export CCACHE_NOHASHDIR=1
 # The compiler's messages are in English here, whatever the caller's LANG.
 export CCACHE_SLOPPINESS=time_macros,locale
-# A miss costs no preprocessor of its own: a quarter less for a cold build. The
-# price is that another configuration finds nothing of the first one's.
+# A miss needs no preprocessor run of its own, which makes a cold build a quarter
+# faster. The price: a configuration finds nothing that another one has compiled.
 export CCACHE_DEPEND=1
 export CCACHE_MAXSIZE=${CCACHE_MAXSIZE:-5G}
 

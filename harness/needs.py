@@ -27,7 +27,7 @@ def selftests(program):
     """FIXTURE[.VARIANT].TEST of all that it has. It lists them in columns: the names
     of a fixture's variants and those of its tests, beside each other."""
     listed = subprocess.run([program, '-l'], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False)
-    # It has skipped its tests, it says.
+    # It says that it has skipped its tests.
     if listed.returncode not in (0, 4):
         die(f'{program} -l fails: {listed.stderr.decode().strip()}')
     names = []
@@ -58,7 +58,7 @@ def table(names, has):
         try:
             regex = re.compile(words[0])
         except re.error as error:
-            die(f'tests/needs.table: {words[0]} is no regular expression: {error}; correct it')
+            die(f'tests/needs.table: {words[0]} is not a regular expression: {error}; correct it')
         if words[1] in has and not any(regex.fullmatch(name) for name in names):
             die(f'tests/needs.table: {words[0]} matches no test; correct the line or remove it')
         rows.append((regex, words[1]))

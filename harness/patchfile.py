@@ -61,7 +61,7 @@ def topics(root=ROOT):
     known = [row for row in rows if row and not row.startswith('#')]
     for entry in os.scandir(os.path.join(root, 'patches')):
         if entry.is_dir() and entry.name not in known:
-            die(f'patches/{entry.name} is no topic; add it to patches/topics, in its place')
+            die(f'patches/{entry.name} is not a topic; add it to patches/topics, in its place')
     return known
 
 
@@ -132,7 +132,7 @@ class Patch:
             die(f'{where}: changes no file; remove it')
         for path in self.new_files:
             if path.startswith('/') or '..' in path.split('/') or re.search(r'\s', path) or not path:
-                die(f'{where}: "New-file: {path}" is no path inside a kernel tree; correct it')
+                die(f'{where}: "New-file: {path}" is not a path inside a kernel tree; correct it')
             if path in dict(self.diffs):
                 die(f'{where}: {path} is a new file and has hunks, too; '
                     'a new file enters whole, in exactly one patch')
@@ -161,7 +161,7 @@ def load_topic(topic, root=ROOT):
 def load_series(base, root=ROOT, only=None):
     """The patches of a base, in order, with the rules that span patches checked."""
     if base not in bases():
-        die(f'BASE={base} is no base; use one of: {" ".join(bases())}')
+        die(f'BASE={base} is not a base; use one of: {" ".join(bases())}')
     patches = []
     seen = {}
     for topic in topics(root):
@@ -194,7 +194,7 @@ def new_file_diff(path, root=ROOT):
     """The diff that creates a file as it stands at the root of the repository."""
     full = os.path.join(root, path)
     if os.path.islink(full) or not os.path.isfile(full):
-        die(f'{path} is named by a "New-file:" line and is no file of this repository; '
+        die(f'{path} is named by a "New-file:" line and is not a file of this repository; '
             'add it or drop the line')
     if b'\0' in read(full):
         die(f'{path} is binary; a patch mail can hold text only')

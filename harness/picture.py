@@ -35,7 +35,7 @@ def load(name):
     else:
         header = re.match(rb"P6\s+(\d+)\s+(\d+)\s+255\s", data)
         if not header:
-            raise Bad(f"{name}: is no binary PPM with 8 bits per colour")
+            raise Bad(f"{name}: is not a binary PPM with 8 bits per colour")
         width, height = int(header.group(1)), int(header.group(2))
         pixels = data[header.end():]
     if len(pixels) != width * height * 3:

@@ -5,9 +5,9 @@
 # the program $QEMU_PROGRAM, always emulated. A machine's own hypervisor must not
 # decide whether a test passes.
 #
-# And what another CPU says between the two lines that begin a suite goes before
-# them: kunit.py takes the second line for the start of another suite otherwise,
-# and those behind it for lost.
+# Messages of another CPU between the two lines that begin a suite are moved before
+# them. Otherwise kunit.py takes the second line for the start of another suite, and
+# loses the lines that follow.
 
 set -euo pipefail
 : "${QEMU_PROGRAM:?qemu-tcg.sh is called by kunit.sh, which sets it}"

@@ -46,7 +46,7 @@ class Tree:
         if not entry:
             return None
         if entry[0] not in ('100644', '100755'):
-            die(f'{path} is no regular file; the series can hold regular files only')
+            die(f'{path} is not a regular file; the series can hold regular files only')
         return entry[0] == '100755', self.git('cat-file', 'blob', entry[2])
 
 
@@ -244,7 +244,7 @@ def store(series, stored, stage):
             found = {base: series[base][subject] for base in series if subject in series[base]}
             known = {base: stored[base][subject] for base in series if subject in stored[base]}
             slug = f'{number:04}-{next(iter(found.values())).slug}'
-            # What differs in line numbers only stays as it is.
+            # Text that differs only in line numbers stays as it is.
             kept = {base: next((old.data for old in [known.get(base), *known.values()]
                                 if old and bare(old.data) == bare(patch.data)), patch.data)
                     for base, patch in found.items()}

@@ -11,7 +11,7 @@
 . "$ROOT/harness/trees.sh"
 
 RESULTS=$BOUT/results/reproduce
-# Some of them are races, lost in every second boot: so many boots to show up.
+# Some bugs are races that are lost in every second boot; they have this many boots.
 TRIES=8
 shown=0 missing=0 table=()
 
@@ -34,7 +34,7 @@ check_cure()
 		die "reproduce.table: the topic $topic has no patch \"$subject\" for $BASE; correct the row"
 }
 
-# check_evidence HOW: dies unless it is some
+# check_evidence HOW: dies unless HOW is valid evidence
 check_evidence()
 {
 	local why rc=0
@@ -42,10 +42,10 @@ check_evidence()
 	'says '?* | passes) ;;
 	'fails '?*)
 		why=$(grep -qE -- "${1#fails }" </dev/null 2>&1) || rc=$?
-		[ "$rc" -eq 1 ] || die "reproduce.table: '${1#fails }' is no regular expression: ${why#grep: }; correct it"
+		[ "$rc" -eq 1 ] || die "reproduce.table: '${1#fails }' is not a regular expression: ${why#grep: }; correct it"
 		;;
 	fails) die "reproduce.table: 'fails' takes any failing assertion; write 'fails REGEX', which matches the one" ;;
-	*) die "reproduce.table: '$1' is no evidence; write 'says REGEX', 'fails REGEX' or 'passes'" ;;
+	*) die "reproduce.table: '$1' is not evidence; write 'says REGEX', 'fails REGEX' or 'passes'" ;;
 	esac
 }
 
@@ -56,7 +56,7 @@ failures()
 		sed -nE "s/^# ($(selftest_program "$2")\.c:[0-9]+:)/\1/p" "$1/verdict"
 		return
 	fi
-	# KUnit says all of one in one message, so all of its lines have the same time.
+	# KUnit prints an assertion as one message, so all of its lines have the same time.
 	tr -d '\r' <"$1/console.log" | awk '
 		{ time = substr($0, 1, index($0, "]")); sub(/^\[ *[0-9.]+\] */, "") }
 		/(EXPECTATION|ASSERTION) FAILED at / { sub(/.*\//, ""); print_one(); text = $0 ":"; since = time; next }
@@ -75,7 +75,7 @@ evidence()
 		if [[ $2 = kunit:* ]]; then
 			[ "$("$ROOT/harness/judge.py" case "$1" "${2#kunit:}")" = red ] || return 1
 		else
-			# The kernel may not survive for the line that sums it up.
+			# The kernel may not survive until the line that sums it up.
 			! grep -qE "^ok [0-9]+ ${2//./\\.}\$" "$1/verdict" || return 1
 		fi
 		failures "$1" "$2" | grep -E -- "${3#fails }" | sed -n 1,3p

@@ -36,7 +36,7 @@ def caller():
 def person(text, what):
     match = re.fullmatch(r'\s*([^<>\n]+?)\s*<([^<>\s]+@[^<>\s]+)>\s*', text)
     if not match:
-        die(f'{what} "{text}" is no "Name <mail>"; write it as {what}="Your Name <you@example.org>"')
+        die(f'{what} "{text}" is not of the form "Name <mail>"; write it as {what}="Your Name <you@example.org>"')
     return match[1], match[2]
 
 

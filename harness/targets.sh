@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # targets.sh [--resume] "TARGET [VARIABLE=...]"...: runs make for each of its
-# arguments, all of them even if one fails, and adds up what they say that they have
-# done. A target that ends without a sum got nowhere, which is a failure of its own.
+# arguments, all of them even if one fails, and adds up their results. A target that
+# ends without a sum counts as a failure.
 #
 # --resume: what has passed at this very commit is not run again. Its results are in
 # out/targets/COMMIT; remove that directory to begin from the start.
@@ -39,7 +39,7 @@ for target; do
 	fi
 	read -ra words <<<"$target"
 	rc=0
-	# The sum ends stdout; what make says of a failure goes to stderr.
+	# The sum is the last line of stdout; make's own messages go to stderr.
 	make -s "${words[@]}" | tee "$log" || rc=$?
 	last=$(tail -n 1 "$log")
 	if [[ $last =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed,\ ([0-9]+)\ skipped$ ]]; then

@@ -17,9 +17,9 @@ passed=0 failed=0 skipped=0 bad=0 table=()
 # Seconds until a hang is called one: some ten times what an idle machine takes.
 limit() { if [ "$1" = debug ]; then echo 1200; else echo 400; fi; }
 
-# A suite that the image lacks would be missed by nobody: each one in the
-# sources has to be in the results. That of a driver is where the base has it,
-# and runs where Hyper-V does.
+# Nobody would notice that the image lacks a suite, so each one in the sources has
+# to be in the results. That of a driver is expected where the base has the driver,
+# and runs on machines that Hyper-V supports.
 suites()
 {
 	local from=("$ROOT/lib/tests")
@@ -94,7 +94,7 @@ test_config()
 		"$row" "$counts" "$all_splats" "$verdict")")
 }
 
-# has_both_ways CPU: what arm64's models are there for is true of this one
+# has_both_ways CPU: sets that model dirty bits in the way for which it is listed?
 has_both_ways()
 {
 	local way=software expected=software

@@ -7,7 +7,7 @@
 
 HARNESS_AUTHOR='fbdev harness <harness@localhost>'
 REPO=$BOUT/git
-# The topics that the functions below mean; empty: all of them.
+# The topics for the functions below; empty: all of them.
 TOPICS=
 
 # git without the user's own configuration, for repositories that are ours.
@@ -34,7 +34,7 @@ upto()
 }
 
 # commit_series REPO REF [series.py options]: prints the commit that the series
-# ends in, on top of REF; made once, then found by the hash of all that it is of.
+# ends in, on top of REF; made once, then found by a hash of everything it is made from.
 commit_series()
 {
 	local repo=$1 ref=$2 tmp made head rc=0

@@ -8,8 +8,8 @@
 set -euo pipefail
 export TESTS
 TESTS=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
-# What the caller asked of his own make is not for the repositories under test.
-unset BASE KDIR ARCH CONFIGS MUTATIONS V SIGNOFF ONLY FILES SPATCH ROOT OUT BOUT PRISTINE LOGS HARNESS_LOGS MAKEFLAGS MAKELEVEL MFLAGS
+# What the caller asked of make must not reach the repositories under test.
+unset BASE KDIR ARCH CONFIGS MUTATIONS V SIGNOFF ONLY FILES SEED OPS WRITES HOURS SPATCH ROOT OUT BOUT PRISTINE LOGS HARNESS_LOGS MAKEFLAGS MAKELEVEL MFLAGS
 
 # fail MESSAGE: ends the test function
 fail()

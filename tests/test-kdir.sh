@@ -107,8 +107,8 @@ test_kdir_that_is_no_kernel()
 	fake_repo
 	mkdir empty
 	for target in apply tree; do
-		refuses one-line 'no kernel source tree; give' steps "$target" KDIR="$T/empty"
-		refuses one-line 'is no directory; give' steps "$target" KDIR="$T/absent"
+		refuses one-line 'not a kernel source tree; give' steps "$target" KDIR="$T/empty"
+		refuses one-line 'is not a directory; give' steps "$target" KDIR="$T/absent"
 	done
 	refuses one-line 'leave KDIR' steps refresh KDIR="$R/out/6.12/patched/"
 }

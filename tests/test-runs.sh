@@ -131,7 +131,7 @@ test_build_bad_input()
 	cp "$TESTS/../harness/build.sh" "$R/harness/"
 	refuses one-line 'usage: ' "$R/harness/build.sh" patched
 	refuses one-line 'has no kernel fast; add it' "$R/harness/build.sh" patched fast
-	refuses one-line 'is no kernel tree; run harness/tree.sh' "$R/harness/build.sh" unpatched plain
+	refuses one-line 'is not a kernel tree; run harness/tree.sh' "$R/harness/build.sh" unpatched plain
 }
 
 test_make_test_adds_up_what_ran()
@@ -285,7 +285,7 @@ test_pictures_are_compared()
 	refuses one-line 'another size' picture same a.ppm 1x2:b.raw
 	refuses one-line 'pixels, not' picture same a.ppm 2x2:b.raw
 	refuses one-line 'No such file' picture same a.ppm none.ppm
-	refuses one-line 'no binary PPM' picture same a.ppm b.raw
+	refuses one-line 'not a binary PPM' picture same a.ppm b.raw
 }
 
 test_picture_as_png()
@@ -316,7 +316,7 @@ test_mutation_without_header()
 	refuses one-line 'lacks a header line Expect:' "$R/harness/check-mutations.sh"
 	refuses one-line 'there is no mutation none.patch' "$R/harness/check-mutations.sh" none.patch
 	printf 'Guards: invariant 1\nExpect: kunit:a.b\nBoots: some\n---\n' >"$R/tests/mutations/a.patch"
-	refuses one-line 'Boots: is no number' "$R/harness/check-mutations.sh"
+	refuses one-line 'Boots: is not a number' "$R/harness/check-mutations.sh"
 }
 
 test_mutation_bad_input()
@@ -429,9 +429,9 @@ test_reproduce_bad_input()
 {
 	fake_steps
 	refuses one-line "'fails' takes any failing assertion; write 'fails REGEX'" reproduces fails
-	refuses one-line "'\\(' is no regular expression" reproduces 'fails ('
-	refuses one-line "'says' is no evidence; write 'says REGEX', 'fails REGEX' or 'passes'" reproduces says
-	refuses one-line "'crashes' is no evidence" reproduces crashes
+	refuses one-line "'\\(' is not a regular expression" reproduces 'fails ('
+	refuses one-line "'says' is not evidence; write 'says REGEX', 'fails REGEX' or 'passes'" reproduces says
+	refuses one-line "'crashes' is not evidence" reproduces crashes
 	echo '# nothing' >"$R/harness/reproduce.table"
 	refuses one-line 'lists no bug of 6.12; restore it' make -s -C "$R" reproduce
 }
@@ -483,7 +483,7 @@ kunit defio.test_a" ] || fail "$(cat out)"
 	refuses one-line 'selftest:fb matches no test; correct the line or remove it' needs 'selftest:fb contiguous'
 	refuses one-line '"a nonsense" is not REGEX TOPIC; topics are: fixes' needs 'a nonsense'
 	refuses one-line '"a" is not REGEX TOPIC' needs a
-	refuses one-line '\( is no regular expression' needs '( contiguous'
+	refuses one-line '\( is not a regular expression' needs '( contiguous'
 }
 
 tap_run

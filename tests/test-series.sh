@@ -126,9 +126,9 @@ test_wrong_base()
 {
 	fake_repo
 	for target in series tree fetch refresh apply check; do
-		refuses one-line 'BASE=5.4 is no base; use one of: 6.12 7.3' steps "$target" BASE=5.4
+		refuses one-line 'BASE=5.4 is not a base; use one of: 6.12 7.3' steps "$target" BASE=5.4
 	done
-	refuses one-line 'is no base' steps tree BASE=../6.12
+	refuses one-line 'is not a base' steps tree BASE=../6.12
 	rm "$R"/patches/*/*.patch
 	refuses one-line 'no patch for BASE=7.3 yet' steps series BASE=7.3
 }
@@ -157,7 +157,7 @@ test_damaged_patches()
 	sed 's,mock\.c,absent.c,' good-new >"$new"
 	refuses one-line 'lib/tests/absent.c is named' steps series
 	sed 's,lib/tests,../tests,' good-new >"$new"
-	refuses one-line 'no path inside a kernel tree' steps series
+	refuses one-line 'not a path inside a kernel tree' steps series
 	cp good-new "$new"
 	steps series >mbox
 }
@@ -185,7 +185,7 @@ test_misnamed_patches()
 	refuses one-line 'a subject names one patch' steps series
 	rm "$dir/0002-spell.patch"
 	mkdir "$R/patches/more"
-	refuses one-line 'patches/more is no topic; add it to patches/topics' steps series
+	refuses one-line 'patches/more is not a topic; add it to patches/topics' steps series
 }
 
 tap_run

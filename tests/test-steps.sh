@@ -25,7 +25,7 @@ test_bad_variables()
 	fake_repo
 	refuses one-line 'ARCH=pdp11 is not supported' steps tree ARCH=pdp11
 	refuses one-line 'V=yes makes no sense; use V=1' steps tree V=yes
-	refuses one-line 'JOBS=many is no number' steps tree JOBS=many
+	refuses one-line 'JOBS=many is not a number' steps tree JOBS=many
 	for target in run check reproduce; do
 		refuses one-line 'only make test knows ARCH=arm64; leave it out' steps "$target" ARCH=arm64
 	done
