@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # The semantic patch says of the samples in tests/cocci what is written there, of
-# the unpatched tree what docs/users-$BASE.txt says, and of the patched tree
-# nothing. docs/users.md has an entry for each file that mentions deferred I/O,
-# and docs/migration.md explains each finding and each message of the core.
+# the unpatched tree what docs/users-$BASE.txt says, and of the patched tree what
+# tests/cocci/patched.txt says. docs/users.md has an entry for each file that mentions
+# deferred I/O, and docs/migration.md explains each finding and each message of the core.
 
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
