@@ -59,6 +59,7 @@ TELLING = re.compile(r"RIP: 0010:|page: refcount|page dumped because|(Read|Write
 SHUTDOWN = re.compile(r"reboot: (Power down|Restarting system|machine restart)")
 RESULT = re.compile(r"^(not ok|ok) (\d+)\b(.*)$")
 COMMENT = re.compile(r"# \S+\.c:\d+:|# .*(Test terminated|timed? ?out)")
+FAILED_CHECK = re.compile(r"# (\S+): (?:EXPECTATION|ASSERTION) FAILED at (\S+)")
 PLAN = re.compile(r"^1\.\.(\d+)\b")
 TIMED_OUT = (124, 137)
 
@@ -237,7 +238,24 @@ def judge_verdict(run, text, new_program, wanted):
             run.wrong(f"{name} did not run")
 
 
-def count_group(run, group, path, suites):
+def failed_checks(lines):
+    """What the first failed check of each KUnit case says, by the case's name."""
+    checks = {}
+    for number, line in enumerate(lines):
+        failed = FAILED_CHECK.search(line)
+        if not failed:
+            continue
+        words = [failed.group(2) + ":"]
+        for following in lines[number + 1:number + 5]:
+            following = re.sub(r"^\[ *\d+\.\d+\](\[.*?\])?", "", following).strip()
+            if re.match(r"#|ok |not ok ", following):
+                break
+            words.append(following)
+        checks.setdefault(failed.group(1), " ".join(words))
+    return checks
+
+
+def count_group(run, group, path, suites, checks):
     """Adds up a group of kunit.py's JSON; returns how many cases it had."""
     name = f"{path}{group['name']}"
     cases = len(group["test_cases"])
@@ -249,21 +267,23 @@ def count_group(run, group, path, suites):
             run.count("skipped")
         else:
             run.count("failed")
-            run.wrong(f"{name}.{case['name']}: {status}")
+            # With parameters, the group is the case, and its cases are parameters.
+            words = checks.get(case["name"]) or checks.get(group["name"])
+            run.wrong(f"{name}.{case['name']}: {status}{words and ', ' or ''}{words or ''}")
     for sub in group["sub_groups"]:
-        cases += count_group(run, sub, f"{name}.", suites)
+        cases += count_group(run, sub, f"{name}.", suites, checks)
     if not cases:
         run.wrong(f"{name}: zero tests")
     suites[group["name"]] = cases
     return cases
 
 
-def judge_results(run, text, wanted):
+def judge_results(run, text, wanted, lines):
     try:
         results = json.loads(text or "")
         suites = {}
         for group in results["sub_groups"]:
-            count_group(run, group, "", suites)
+            count_group(run, group, "", suites, failed_checks(lines))
         # A case outside of a suite is what kunit.py makes of a crash.
         for case in results["test_cases"]:
             run.count("failed")
@@ -373,7 +393,7 @@ def main(argv):
     judge_status(run, read(directory, "status"))
     splats = judge_console(run, lines, kind != "kunit-cut")
     if kind in ("kunit", "kunit-cut"):
-        judge_results(run, read(directory, "results.json"), wanted)
+        judge_results(run, read(directory, "results.json"), wanted, lines)
     else:
         judge_verdict(run, read(directory, "verdict"),
                       TapProgram if kind == "guest" else PlainProgram, wanted)

@@ -3,7 +3,8 @@
 #
 # targets.sh [--resume] "TARGET [VARIABLE=...]"...: runs make for each of its
 # arguments, all of them even if one fails, and adds up their results. A target that
-# ends without a sum counts as a failure.
+# ends without a sum counts as a failure. What failed is said once more at the end,
+# as that may be all that is kept of a long output.
 #
 # --resume: what has passed at this very commit is not run again. Its results are in
 # out/targets/COMMIT; remove that directory to begin from the start.
@@ -22,9 +23,9 @@ if [ "${1:-}" = --resume ]; then
 	fi
 fi
 [ $# -gt 0 ] || { echo "targets.sh: name the targets to run, e.g. harness/targets.sh test 'check ONLY=shell'" >&2; exit 1; }
-passed=0 failed=0 skipped=0 table=()
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+passed=0 failed=0 skipped=0 table=() bad=()
+log=$(mktemp) complaints=$(mktemp)
+trap 'rm -f "$log" "$complaints"' EXIT
 for target; do
 	echo "=== make $target"
 	start=$SECONDS
@@ -40,7 +41,9 @@ for target; do
 	read -ra words <<<"$target"
 	rc=0
 	# The sum is the last line of stdout; make's own messages go to stderr.
-	make -s "${words[@]}" | tee "$log" || rc=$?
+	{ make -s "${words[@]}" 2>&1 >&3 | tee "$complaints" >&2; } 3>&1 | tee "$log" || rc=$?
+	# reasons of harness/judge.py, and checks that failed
+	mapfile -t -O ${#bad[@]} bad < <(awk '/^(   - |FAIL )/' "$complaints" "$log")
 	last=$(tail -n 1 "$log")
 	if [[ $last =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed,\ ([0-9]+)\ skipped$ ]]; then
 		passed=$((passed + BASH_REMATCH[1]))
@@ -58,6 +61,7 @@ for target; do
 	fi
 done
 echo
+[ ${#bad[@]} -eq 0 ] || printf '%s\n' "what failed:" "${bad[@]:0:40}"
 printf '%s\n' "${table[@]}"
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]

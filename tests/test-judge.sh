@@ -358,9 +358,16 @@ test_kunit_suite_that_did_not_run()
 
 test_kunit_failure_and_crash()
 {
+	local case
 	kunit
 	sed -i '0,/"PASS"/s//"FAIL"/' run/results.json
-	bad kunit 'vmf_insert_pfn_mkwrite\.test_mkwrite_.*: FAIL'
+	bad kunit 'vmf_insert_pfn_mkwrite\.test_mkwrite_.*: FAIL$'
+	# what it has expected, be it the case's name or the function of a case with parameters
+	case=$(sed -nE 's/.*vmf_insert_pfn_mkwrite\.(.*): FAIL$/\1/p' err)
+	printf '%s\n' "[    5.1][  T9]     # ${case%%.*}: EXPECTATION FAILED at lib/tests/a.c:7" \
+		'[    5.1][  T9]     Expected 1 == f(x), but' '[    5.2][  T9]         f(x) == 2 (0x2)' \
+		"[    5.3][  T9]     # ${case%%.*}: EXPECTATION FAILED at lib/tests/a.c:9" >>run/console.log
+	bad kunit 'FAIL, lib/tests/a\.c:7: Expected 1 == f\(x\), but f\(x\) == 2 \(0x2\)$'
 	grep -q '^passed=4 failed=1 ' out || fail "not counted"
 	sed -i '0,/"FAIL"/s//"ERROR"/' run/results.json
 	bad kunit ': ERROR'

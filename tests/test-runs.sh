@@ -231,6 +231,11 @@ test_targets_add_up_and_fail()
 	run_leaves check 'echo 3 passed, 1 failed, 0 skipped; exit 1'
 	! "$R/harness/targets.sh" test check >out 2>&1 || fail "a failing check passed"
 	[ "$(tail -n 1 out)" = '23 passed, 1 failed, 0 skipped' ] || fail "$(cat out)"
+	# and why, once more at the end
+	run_leaves check 'echo "   - a: FAIL" >&2; seq 100; echo FAIL b; echo 3 passed, 1 failed, 0 skipped; exit 1'
+	! "$R/harness/targets.sh" check test >out 2>err || fail "a failing check passed"
+	[ "$(grep -c '   - a: FAIL' err)" -eq 1 ] || fail "stderr: $(cat err)"
+	tail -n 6 out | head -n 3 | cmp - <(printf '%s\n' 'what failed:' '   - a: FAIL' 'FAIL b') || fail "$(cat out)"
 	run_leaves check 'exit 2'
 	! "$R/harness/targets.sh" test check >out 2>&1 || fail "a check that got nowhere passed"
 	run_leaves check 'echo all is well'
