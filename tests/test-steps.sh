@@ -11,11 +11,11 @@ test_help_names_every_target()
 {
 	fake_repo
 	steps help >said
-	for target in run test series apply check refresh reproduce tree fetch; do
+	for target in run test test-all bench fuzz soak mutants cocci series apply check refresh reproduce tree fetch; do
 		grep -Eq "^make $target +[^ ]" said || fail "no line for $target"
 	done
 	# and each target has its step
-	for step in run test apply refresh reproduce fetch check; do
+	for step in run test bench fuzz soak mutants cocci apply refresh reproduce fetch check; do
 		[ -x "$R/harness/$step.sh" ] || fail "no harness/$step.sh"
 	done
 }
