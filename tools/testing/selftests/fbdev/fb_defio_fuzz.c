@@ -47,6 +47,7 @@
 #define BUF_PAGES	4
 #define NVICTIMS	16	/* anonymous pages of each process */
 #define FILE_SIZE	4096	/* of the file for direct I/O */
+#define OWN_FLUSHES_MS	60000	/* a delay that is longer than the test */
 #define PRESS_SIZE	(512UL << 10)
 
 #define OWN_MAX		0x50
@@ -434,6 +435,7 @@ static bool device_contiguous, device_file;
 static size_t device_len;	/* at each bind */
 static unsigned int device_xres, device_yres, device_yres_virtual;
 static bool device_sort, device_quarantine;
+static unsigned int device_delay; /* ms */
 static bool panel_fails;
 static bool frozen;
 static uint8_t *press;		/* memory of somebody else, perhaps a former framebuffer */
@@ -954,6 +956,26 @@ static int conductor_open(void)
 	return fd;
 }
 
+/*
+ * The kernel has written to a page that it had pinned. The page fault has put the page
+ * on the list, but data can come after the next flush, which nobody learns of. So they
+ * are written once more, unless all flushes are the program's own.
+ */
+static void wrote_pinned(struct page *page, size_t offset, const uint8_t *bytes, size_t n)
+{
+	size_t pos = page->pgoff * page_size + offset;
+	int fd;
+
+	wrote(page, offset, bytes, n);
+	if (!page->shared || !gen || page->gen != gen || gen->contiguous || pos >= gen->len ||
+	    device_delay >= OWN_FLUSHES_MS)
+		return;
+	n = n < gen->len - pos ? n : gen->len - pos;
+	fd = conductor_open();
+	expect(pwrite(fd, bytes, n, pos), n);
+	close(fd);
+}
+
 /* For operations after which nothing is certain to be shown by itself */
 static void sync_and_check(void)
 {
@@ -1036,15 +1058,18 @@ static void new_gen(void)
 
 static void create_device(void)
 {
-	static const unsigned int delays[] = { 1, 3, 20, 60000, 60000, 60000 };
+	static const unsigned int delays[] = {
+		1, 3, 20, OWN_FLUSHES_MS, OWN_FLUSHES_MS, OWN_FLUSHES_MS
+	};
 	const char *mem = only_mem ? only_mem : mem_names[pick(ARRAY_SIZE(mem_names))];
 	size_t npages = pick(2) ? 36 + pick(MAX_PAGES - 36 + 1) : 2 + pick(20);
 	size_t tail = pick(2) ? 0 : 4 * (1 + pick(900));
-	unsigned int delay = delays[pick(ARRAY_SIZE(delays))];
-	bool destroy = pick(2);
+	bool destroy;
 	char path[160];
 	int ret;
 
+	device_delay = delays[pick(ARRAY_SIZE(delays))];
+	destroy = pick(2);
 	device_len = npages * page_size - tail;
 	device_contiguous = strcmp(mem, "vmalloc") && strcmp(mem, "get_page") &&
 			    strcmp(mem, "file");
@@ -1060,9 +1085,9 @@ static void create_device(void)
 	panel_fails = false;
 	ret = mock_create(&mock,
 			  "mem=%s len=%zu max_len=%zu xres=16 yres=8 yres_virtual=32 delay_ms=%u sort=%d quarantine=%d free=%s",
-			  mem, device_len, MAX_PAGES * page_size, delay, device_sort,
+			  mem, device_len, MAX_PAGES * page_size, device_delay, device_sort,
 			  device_quarantine, destroy ? "destroy" : "remove");
-	describe("mem=%s len=%zu delay=%u free=%s", mem, device_len, delay,
+	describe("mem=%s len=%zu delay=%u free=%s", mem, device_len, device_delay,
 		 destroy ? "destroy" : "remove");
 	expect(ret, 0);
 	snprintf(path, sizeof(path), MOCK_DEBUGFS "/%s/panel", mock.name);
@@ -1721,7 +1746,10 @@ static void do_file_read(bool direct)
 		want = OK_OR_BUS;
 	if (check_result(ret, n, want, -EFAULT)) {
 		touch(page, true, want == OK);
-		wrote(page, offset, file_model + where, n);
+		if (direct)
+			wrote_pinned(page, offset, file_model + where, n);
+		else
+			wrote(page, offset, file_model + where, n);
 	} else if (want == OK_OR_BUS) {
 		touch(page, true, false);
 	}
@@ -1835,7 +1863,7 @@ static void do_process_vm(bool write)
 	if (!check_result(ret, n, want, -EFAULT))
 		return;
 	if (write)
-		wrote(page, offset, buf, n);
+		wrote_pinned(page, offset, buf, n);
 	else
 		check_bytes(page, offset, buf, n);
 }
@@ -1915,7 +1943,7 @@ static void do_forced(bool write, bool trace)
 	if (!check_result(ret, n, want, -EIO))
 		return;
 	if (write)
-		wrote(page, offset, buf, n);
+		wrote_pinned(page, offset, buf, n);
 	else
 		check_bytes(page, offset, buf, n);
 }
