@@ -15,7 +15,7 @@ RESULTS=$BOUT/results/test
 passed=0 failed=0 skipped=0 bad=0 table=()
 
 # Seconds until a hang is called one: some ten times what an idle machine takes.
-limit() { if [ "$1" = debug ]; then echo 1200; else echo 400; fi; }
+limit() { if [ "$1" = debug ]; then echo 1800; else echo 400; fi; }
 
 # Nobody would notice that the image lacks a suite, so each one in the sources has
 # to be in the results. That of a driver is expected where the base has the driver,
