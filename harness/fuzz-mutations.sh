@@ -39,9 +39,7 @@ mutate()
 	fi
 }
 
-for name in SEED OPS; do
-	[[ ${!name} =~ ^(0|[1-9][0-9]{0,17})$ ]] || die "$name=${!name} is no number; use e.g. $name=1000"
-done
+need_numbers 18 SEED OPS
 for name in "$@"; do
 	[ -f "$name" ] || die "there is no mutation $name; they are in tests/mutations"
 done

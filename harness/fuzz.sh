@@ -50,19 +50,10 @@ shortest()
 	echo "to repeat it: make fuzz SEED=$SEED OPS=$failing BASE=$BASE CONFIGS=$1"
 }
 
-for name in SEED OPS; do
-	[[ ${!name} =~ ^(0|[1-9][0-9]{0,17})$ ]] || die "$name=${!name} is no number; use e.g. $name=1000"
-done
+need_numbers 18 SEED OPS
 [ "$OPS" -gt 0 ] || die "OPS=0 does nothing; use e.g. OPS=20000"
 need_x86_64
-read -ra configs <<<"${CONFIGS:-plain debug}"
-[ ${#configs[@]} -gt 0 ] || die "CONFIGS='$CONFIGS' names no kernel; use plain, debug, kcsan or several"
-for config in "${configs[@]}"; do
-	case $config in
-	plain | debug | kcsan) ;;
-	*) die "CONFIGS=$CONFIGS names no kernel $config; use plain, debug, kcsan or several" ;;
-	esac
-done
+set_configs "plain debug" plain debug kcsan
 
 "$ROOT/harness/deps.sh" fetch build qemu
 "$ROOT/harness/tree.sh" patched

@@ -194,6 +194,31 @@ arch_get() { value_in "harness/arches/$ARCH" "$1"; }
 # The selftests, and what the checks compile, are for x86_64 only.
 need_x86_64() { [ "$ARCH" = x86_64 ] || die "only make test knows ARCH=$ARCH; leave it out"; }
 
+# set_configs DEFAULT KERNEL...: sets $configs to what CONFIGS= names, each of them
+# one of these kernels
+set_configs()
+{
+	local default=$1 config use
+	shift
+	use="$(printf '%s, ' "${@:1:$#-1}")${!#} or $([ $# -eq 2 ] && echo both || echo several)"
+	read -ra configs <<<"${CONFIGS:-$default}"
+	[ ${#configs[@]} -gt 0 ] || die "CONFIGS='$CONFIGS' names no kernel; use $use"
+	for config in "${configs[@]}"; do
+		[[ " $* " == *" $config "* ]] || die "CONFIGS=$CONFIGS names no kernel $config; use $use"
+	done
+}
+
+# need_numbers DIGITS NAME...: these variables are whole numbers of at most so many digits
+need_numbers()
+{
+	local digits=$1 name
+	shift
+	for name; do
+		[[ ${!name} =~ ^(0|[1-9][0-9]{0,$((digits - 1))})$ ]] ||
+			die "$name=${!name} is no number; use e.g. $name=1000"
+	done
+}
+
 # build_dir TREE CONFIG: where build.sh builds it
 build_dir()
 {

@@ -75,20 +75,11 @@ summary()
 		}' <(sort "$TABLE")
 }
 
-for name in OPS WRITES HOURS; do
-	[[ ${!name} =~ ^(0|[1-9][0-9]{0,15})$ ]] || die "$name=${!name} is no number; use e.g. $name=1000"
-done
+need_numbers 16 OPS WRITES HOURS
 [ $((OPS + WRITES)) -gt 0 ] || die "OPS=0 and WRITES=0 leave nothing to do; use e.g. OPS=1000000"
 [ -z "$KDIR" ] || die "make soak works with both bases; leave KDIR= out"
 need_x86_64
-read -ra configs <<<"${CONFIGS:-debug kcsan}"
-[ ${#configs[@]} -gt 0 ] || die "CONFIGS='$CONFIGS' names no kernel; use plain, debug, kcsan or several"
-for config in "${configs[@]}"; do
-	case $config in
-	plain | debug | kcsan) ;;
-	*) die "CONFIGS=$CONFIGS names no kernel $config; use plain, debug, kcsan or several" ;;
-	esac
-done
+set_configs "debug kcsan" plain debug kcsan
 
 "$ROOT/harness/deps.sh" fetch build qemu
 read -ra bases <<<"$(known_bases)"

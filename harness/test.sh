@@ -117,14 +117,7 @@ test_cpu()
 		"$counts" "CPU $name" - "$splats" "$verdict")")
 }
 
-read -ra configs <<<"${CONFIGS:-plain debug}"
-[ ${#configs[@]} -gt 0 ] || die "CONFIGS='$CONFIGS' names no kernel; use plain, debug or both"
-for config in "${configs[@]}"; do
-	case $config in
-	plain | debug) ;;
-	*) die "CONFIGS=$CONFIGS names no kernel $config; use plain, debug or both" ;;
-	esac
-done
+set_configs "plain debug" plain debug
 
 if [ "$ARCH" = x86_64 ]; then
 	"$ROOT/harness/deps.sh" fetch build qemu clients

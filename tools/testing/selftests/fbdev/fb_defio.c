@@ -1385,21 +1385,6 @@ TEST_F(fb_defio_panel, slow_panel)
 	EXPECT_EQ(0, mock_panel_diff(&self->mock, self->fd, self->len));
 }
 
-struct flusher {
-	pthread_t thread;
-	int fd;
-	int err;
-};
-
-static void *flusher_run(void *arg)
-{
-	struct flusher *flusher = arg;
-
-	flusher->err = fsync(flusher->fd) ? errno : 0;
-
-	return NULL;
-}
-
 /*
  * A panel that never finishes: nobody waits for it, neither to write, whether or
  * not the page is being sent, nor to map, unmap or fork. All that was written

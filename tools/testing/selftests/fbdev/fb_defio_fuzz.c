@@ -455,20 +455,10 @@ static bool with_fs, with_sockets;
 static int kmsg;
 static bool counting;	/* this attempt at an operation has done something */
 
-static uint64_t random_number(void)
-{
-	uint64_t z = state += 0x9e3779b97f4a7c15ULL;
-
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
-
-	return z ^ (z >> 31);
-}
-
 /* 0 to n - 1 */
 static size_t pick(size_t n)
 {
-	return random_number() % n;
+	return random_number(&state) % n;
 }
 
 static uint8_t pick_byte(void)
@@ -1229,6 +1219,31 @@ static void op_fsync(void)
 		check_panel();
 }
 
+/* Some bytes of a framebuffer, as many as a buffer has */
+static size_t pick_extent(const struct gen *g, size_t *n)
+{
+	*n = 1 + pick(pick(4) ? 100 : BUF_PAGES * page_size);
+	if (*n > g->len)
+		*n = g->len;
+
+	return pick(g->len - *n + 1);
+}
+
+/* Whether read() or write() has done something; what it returns is right in any case. */
+static bool check_io(const struct file *file, int denied, long ret, size_t n)
+{
+	if (file->access == denied)
+		expect(ret, -EBADF);
+	else if (!file->gen->live)
+		expect(ret, -ENODEV);
+	else if (ret != (long)n)
+		fail("returned %ld, must be %zu", ret, n);
+	else
+		return true;
+
+	return false;
+}
+
 static void op_write(void)
 {
 	struct proc *proc = pick_proc();
@@ -1239,20 +1254,11 @@ static void op_write(void)
 
 	if (!file)
 		return;
-	n = 1 + pick(pick(4) ? 100 : BUF_PAGES * page_size);
-	if (n > file->gen->len)
-		n = file->gen->len;
-	offset = pick(file->gen->len - n + 1);
+	offset = pick_extent(file->gen, &n);
 	describe("process %zd, %zu bytes at %zu", proc - procs, n, offset);
 	memset(slot->buf, pick_byte(), n);
 	ret = SYSCALL(proc, SYS_pwrite64, file->fd, slot->buf, n, offset);
-	if (file->access == O_RDONLY)
-		expect(ret, -EBADF);
-	else if (!file->gen->live)
-		expect(ret, -ENODEV);
-	else if (ret != (long)n)
-		fail("returned %ld, must be %zu", ret, n);
-	else
+	if (check_io(file, O_RDONLY, ret, n))
 		memcpy(file->gen->mem + offset, slot->buf, n);
 }
 
@@ -1266,19 +1272,10 @@ static void op_read(void)
 
 	if (!file)
 		return;
-	n = 1 + pick(pick(4) ? 100 : BUF_PAGES * page_size);
-	if (n > file->gen->len)
-		n = file->gen->len;
-	offset = pick(file->gen->len - n + 1);
+	offset = pick_extent(file->gen, &n);
 	describe("process %zd, %zu bytes at %zu", proc - procs, n, offset);
 	ret = SYSCALL(proc, SYS_pread64, file->fd, slot->buf, n, offset);
-	if (file->access == O_WRONLY)
-		expect(ret, -EBADF);
-	else if (!file->gen->live)
-		expect(ret, -ENODEV);
-	else if (ret != (long)n)
-		fail("returned %ld, must be %zu", ret, n);
-	else if (memcmp(slot->buf, file->gen->mem + offset, n))
+	if (check_io(file, O_WRONLY, ret, n) && memcmp(slot->buf, file->gen->mem + offset, n))
 		fail("reads something else than was written");
 }
 
@@ -2535,18 +2532,6 @@ static void one_round(void)
 /*
  * Setup
  */
-
-static void __noreturn __printf(1, 2) give_up(const char *fmt, ...)
-{
-	va_list ap;
-
-	printf("Bail out! ");
-	va_start(ap, fmt);
-	vprintf(fmt, ap);
-	va_end(ap);
-	printf("\n");
-	exit(1);
-}
 
 static void map_shared(void)
 {

@@ -45,32 +45,9 @@ static uint64_t state = 1;
 static sigjmp_buf env;
 static bool keep_bound;
 
-static uint64_t random_number(void)
-{
-	uint64_t z = state += 0x9e3779b97f4a7c15ULL;
-
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
-
-	return z ^ (z >> 31);
-}
-
 static size_t pick(size_t n)
 {
-	return random_number() % n;
-}
-
-static void __noreturn __printf(1, 2) give_up(const char *fmt, ...)
-{
-	va_list ap;
-
-	printf("Bail out! ");
-	va_start(ap, fmt);
-	vprintf(fmt, ap);
-	va_end(ap);
-	printf("\n");
-	fflush(stdout);
-	exit(1);
+	return random_number(&state) % n;
 }
 
 static void sigbus(int sig)
@@ -233,7 +210,7 @@ static bool write_and_flush(const struct mock *mock, int fd, int other_fd, bool 
 
 	fflush(stdout);
 	for (i = 0; i < NWRITERS; i++) {
-		uint64_t seed = random_number();
+		uint64_t seed = random_number(&state);
 
 		pids[i] = fork();
 		if (pids[i] < 0)

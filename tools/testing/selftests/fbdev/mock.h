@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -416,6 +417,46 @@ static inline int mock_kmsg_splats(int fd)
 			}
 		}
 	}
+}
+
+/* A thread that calls fsync() once */
+struct flusher {
+	pthread_t thread;
+	int fd;
+	int err;
+};
+
+static inline void *flusher_run(void *arg)
+{
+	struct flusher *flusher = arg;
+
+	flusher->err = fsync(flusher->fd) ? errno : 0;
+
+	return NULL;
+}
+
+/* For programs that repeat a run by its seed: SplitMix64 */
+static inline uint64_t random_number(uint64_t *state)
+{
+	uint64_t z = *state += 0x9e3779b97f4a7c15ULL;
+
+	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
+	z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
+
+	return z ^ (z >> 31);
+}
+
+/* TAP's word for a run that cannot begin or go on */
+static inline void __noreturn __printf(1, 2) give_up(const char *fmt, ...)
+{
+	va_list ap;
+
+	printf("Bail out! ");
+	va_start(ap, fmt);
+	vprintf(fmt, ap);
+	va_end(ap);
+	printf("\n");
+	exit(1);
 }
 
 #endif /* _SELFTESTS_FBDEV_MOCK_H */

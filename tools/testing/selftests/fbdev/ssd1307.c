@@ -628,21 +628,6 @@ TEST_F(ssd1307, unbind_load)
 	EXPECT_SHOWN();
 }
 
-struct flusher {
-	pthread_t thread;
-	int fd;
-	int err;
-};
-
-static void *flusher_run(void *arg)
-{
-	struct flusher *flusher = arg;
-
-	flusher->err = fsync(flusher->fd) ? errno : 0;
-
-	return NULL;
-}
-
 /* fsync() waits for its transfer, and unbind for the one that is under way. */
 TEST_F(ssd1307, slow_bus)
 {
